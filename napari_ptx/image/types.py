@@ -130,7 +130,7 @@ class Image:
         """
         if not self.colour:
             return self.pixels
-        luma = self.pixels @ np.array([0.299, 0.587, 0.114])
+        luma: NDArray[Any] = self.pixels @ np.array([0.299, 0.587, 0.114])
         if self.pixels.dtype.kind in "ui":
             luma = np.rint(luma)
         return luma.astype(self.pixels.dtype)
