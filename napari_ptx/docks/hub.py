@@ -1,0 +1,175 @@
+"""What the docks of one viewer share: the open study, the open desk, and each other.
+
+A dock never talks to another dock. It asks ``Hub.of(viewer)``, listens to the two
+signals, and lets the hub open and raise its neighbours.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.utils.notifications import show_error
+from psygnal import Signal
+
+from napari_ptx.docks import recent
+from napari_ptx.errors import PtxError
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from qtpy.QtWidgets import QWidget
+
+    from napari_ptx.study import Desk, Study
+
+DOCKS: Mapping[str, str] = {
+    "Study": "napari_ptx.docks.study:StudyDock",
+    "Reading": "napari_ptx.docks.reading:ReadingDock",
+    "Agreement": "napari_ptx.docks.agreement:AgreementDock",
+}
+"""The docks by the name they have in the manifest."""
+
+_hubs: WeakKeyDictionary[Viewer, Hub] = WeakKeyDictionary()
+
+
+def of(viewer: Viewer) -> Hub:
+    """Give the one hub of a viewer; see ``Hub.of``."""
+    # Docks opened from code get napari's proxy; the hub belongs to the viewer itself.
+    viewer = getattr(viewer, "__wrapped__", viewer)
+    if viewer not in _hubs:
+        _hubs[viewer] = Hub(viewer)
+    return _hubs[viewer]
+
+
+class Hub:
+    """The open study and desk of one viewer. Get it with ``Hub.of(viewer)``.
+
+    Expected errors (``PtxError``) end here: they become a napari notification,
+    and the method returns ``None`` or ``False``.
+    """
+
+    study_changed = Signal()
+    """A study was opened or closed, or its record changed (``record_changed``)."""
+    desk_changed = Signal()
+    """A reader's session was opened or closed."""
+
+    of = staticmethod(of)
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = ref(viewer)
+        self._docks: dict[str, ref[QWidget]] = {}
+        self._living = 0
+        self.study: Study | None = None
+        self.desk: Desk | None = None
+
+    @property
+    def blinded(self) -> bool:
+        """Whether a reader is at work: nothing of another reader may be shown."""
+        return self.desk is not None
+
+    # The study
+
+    def open_study(self, path: str | Path) -> Study | None:
+        """Open a study in place of the one that is open, and remember it as recent."""
+        from napari_ptx.study import Study
+
+        try:
+            study = Study.open(Path(path))
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        self._leave()
+        self.study = study
+        recent.add(Path(path))
+        self.study_changed.emit()
+        return study
+
+    def close_study(self) -> None:
+        """Close the open study, and the desk before it."""
+        if self.study is not None:
+            self._leave()
+            self.study_changed.emit()
+
+    def record_changed(self) -> None:
+        """Tell every dock that the record has new readings (after an import, say)."""
+        self.study_changed.emit()
+
+    # The desk
+
+    def open_desk(self, reader: str, round: int, early_reason: str | None = None) -> Desk | None:
+        """Begin or resume a reader's session and raise the Reading dock."""
+        if self.study is None:
+            return None
+        self.close_desk()
+        try:
+            self.desk = self.study.desk(reader, round, early_reason=early_reason)
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        # Docks that show other readers' work clear it before the reader sees anything.
+        self.desk_changed.emit()
+        self.show("Reading")
+        return self.desk
+
+    def close_desk(self) -> None:
+        """End the session for now; the record keeps everything."""
+        desk, self.desk = self.desk, None
+        if desk is not None:
+            # The Reading dock writes what is still open while the desk can take it.
+            self.desk_changed.emit()
+            desk.close()
+
+    # The docks
+
+    def register(self, name: str, dock: QWidget) -> None:
+        """Make ``dock`` the viewer's only dock of that name; called by its constructor.
+
+        The study and the desk close with the viewer's last dock.
+        """
+        old = self._alive(name)
+        if old is not None and old is not dock and (viewer := self._viewer()) is not None:
+            viewer.window.remove_dock_widget(old)
+        self._docks[name] = ref(dock)
+        self._living += 1
+        dock.destroyed.connect(self._dock_is_gone)
+
+    def show(self, name: str) -> QWidget:
+        """Show and raise the dock of that name; it is made if there is none."""
+        from napari.plugins import menu_item_template
+
+        viewer = self._viewer()
+        assert viewer is not None
+        dock = self._alive(name)
+        if dock is None:
+            module, _, cls = DOCKS[name].partition(":")
+            dock = getattr(importlib.import_module(module), cls)(viewer)
+            # The name that napari's own menus give it, so that they find it again.
+            full_name = menu_item_template.format("Parathyroid imaging", name)
+            viewer.window.add_dock_widget(dock, name=full_name, area="right", tabify=True)
+            self._docks.setdefault(name, ref(dock))
+        frame = dock.parent()
+        frame.show()
+        frame.raise_()
+        return dock
+
+    def _alive(self, name: str) -> QWidget | None:
+        dock = self._docks[name]() if name in self._docks else None
+        if dock is not None:
+            try:
+                dock.objectName()
+            except RuntimeError:  # Qt has deleted it; Python has not noticed yet
+                dock = None
+        return dock
+
+    def _dock_is_gone(self, *_: Any) -> None:
+        self._living -= 1
+        if self._living <= 0:
+            self._leave()
+
+    def _leave(self) -> None:
+        self.close_desk()
+        study, self.study = self.study, None
+        if study is not None:
+            study.close()
