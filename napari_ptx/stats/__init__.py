@@ -1,1 +1,16 @@
-"""stats."""
+"""Statistics of reader studies, as pure functions on arrays.
+
+``icc`` and ``icc_needed``, ``bland_altman``, ``cluster_bootstrap``. What cannot be
+computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
+"""
+
+from napari_ptx.stats.errors import StatsError
+from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
+
+__all__ = [
+    "FORMS",
+    "ICC",
+    "StatsError",
+    "icc",
+    "icc_needed",
+]
