@@ -4,13 +4,19 @@
 computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
+from napari_ptx.stats.bland_altman import BlandAltman, bland_altman
+from napari_ptx.stats.bootstrap import BootstrapInterval, cluster_bootstrap
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
 
 __all__ = [
     "FORMS",
     "ICC",
+    "BlandAltman",
+    "BootstrapInterval",
     "StatsError",
+    "bland_altman",
+    "cluster_bootstrap",
     "icc",
     "icc_needed",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -177,11 +178,20 @@ def icc(
     df1 = (n - 1).astype(np.float64)
     df2 = (n * (k - 1) if one_way else (n - 1) * (k - 1)).astype(np.float64)
     p = fdtrc(df1, df2, f)
-    columns: list[Any] = [value, low, high, f, df1, df2, p]
-    counts: Any = n
-    if table.ndim == 2:
-        columns, counts = [float(column) for column in columns], int(n)
-    return ICC(*columns, counts, k, form, confidence)
+    plain: Callable[[Any], Any] = float if table.ndim == 2 else np.asarray
+    return ICC(
+        value=plain(value),
+        low=plain(low),
+        high=plain(high),
+        f=plain(f),
+        df1=plain(df1),
+        df2=plain(df2),
+        p=plain(p),
+        n=int(n) if table.ndim == 2 else n,
+        k=k,
+        form=form,
+        confidence=confidence,
+    )
 
 
 def icc_needed(
