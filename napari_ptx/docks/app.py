@@ -1,0 +1,59 @@
+"""Open napari with the Study dock: ``python -m napari_ptx.docks.app [--study PATH]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+TITLE = "Parathyroid imaging"
+SIZE = (1500, 950)
+
+
+def open_viewer(study: Path | None = None, *, show: bool = True) -> Viewer:
+    """Open a napari window that fits the screen, with the Study dock in it.
+
+    Parameters
+    ----------
+    study
+        A study to open at once.
+    """
+    import napari
+    from qtpy.QtGui import QGuiApplication
+
+    from napari_ptx.docks.hub import Hub
+
+    viewer = napari.Viewer(title=TITLE, show=False)
+    hub = Hub.of(viewer)
+    hub.show("Study")
+    screen = QGuiApplication.primaryScreen()
+    if screen is not None:
+        room = screen.availableGeometry()
+        viewer.window.resize(min(SIZE[0], room.width()), min(SIZE[1], room.height() - 30))
+    if study is not None:
+        hub.open_study(study)
+    if show:
+        viewer.window.show()
+    return viewer
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the app until its window is closed."""
+    parser = argparse.ArgumentParser(prog="python -m napari_ptx.docks.app", description=__doc__)
+    parser.add_argument("--study", type=Path, help="a study file to open at once")
+    options = parser.parse_args(arguments)
+    import napari
+
+    viewer = open_viewer(options.study)
+    napari.run()
+    del viewer
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

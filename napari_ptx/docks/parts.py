@@ -1,0 +1,146 @@
+"""What all our docks look and behave like: headings, hints, the primary button, Enter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari.utils.theme import get_theme
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptx.docks.hub import Hub
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.utils.theme import Theme
+    from qtpy.QtGui import QHideEvent, QShowEvent
+
+MINIMUM_WIDTH = 320
+
+
+class Dock(QWidget):
+    """The base of our docks: one for each viewer and name, at least 320 px wide.
+
+    While it is shown it listens to the hub and to the theme (``refresh``,
+    ``restyle``); hidden, it does nothing, and catches up when it is shown again.
+    A dock's x only hides it, so showing and hiding may come in any number.
+    """
+
+    NAME: str
+    """The name of the dock in ``hub.DOCKS``."""
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.hub = Hub.of(self.viewer)
+        self.hub.register(self.NAME, self)
+        self.setMinimumWidth(MINIMUM_WIDTH)
+        self.primary = primary_button("")
+        self._listening = False
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(self._press_primary)
+
+    def refresh(self) -> None:
+        """Bring everything shown up to date with the hub."""
+
+    def restyle(self) -> None:
+        """Take the colours of napari's theme."""
+        self.primary.setStyleSheet(_primary_style(self.theme))
+
+    @property
+    def theme(self) -> Theme:
+        """Napari's theme of the viewer."""
+        return get_theme(self.viewer.theme)
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102, N802 - Qt's name
+        super().showEvent(event)
+        if not self._listening:
+            self._listening = True
+            self.viewer.events.theme.connect(self._theme_changed)
+            self.hub.study_changed.connect(self.refresh)
+            self.hub.desk_changed.connect(self.refresh)
+        self.restyle()
+        self.refresh()
+
+    def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102, N802 - Qt's name
+        super().hideEvent(event)
+        if self._listening:
+            self._listening = False
+            self.viewer.events.theme.disconnect(self._theme_changed)
+            self.hub.study_changed.disconnect(self.refresh)
+            self.hub.desk_changed.disconnect(self.refresh)
+
+    def _theme_changed(self) -> None:
+        self.restyle()
+
+    def _press_primary(self) -> None:
+        """Enter presses the button that has the focus, or else the primary one."""
+        focus = QApplication.focusWidget()
+        button = focus if isinstance(focus, QAbstractButton) else self.primary
+        if button.isVisible() and button.isEnabled():
+            button.click()
+
+
+def primary_button(text: str) -> QPushButton:
+    """Make the one button of a dock that Enter presses."""
+    button = QPushButton(text)
+    button.setDefault(True)
+    button.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+    return button
+
+
+def heading(text: str = "") -> QLabel:
+    """Make a bold line that may be selected and copied."""
+    label = QLabel(text)
+    label.setStyleSheet("font-weight: bold; font-size: 14pt;")
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    return label
+
+
+def hint(text: str = "") -> QLabel:
+    """Make a line of explanation that wraps and may be copied."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    return label
+
+
+def column(*parts: QWidget, margin: int = 8) -> QVBoxLayout:
+    """Stack widgets from top to bottom."""
+    layout = QVBoxLayout()
+    layout.setContentsMargins(margin, margin, margin, margin)
+    layout.setSpacing(6)
+    for part in parts:
+        layout.addWidget(part)
+    return layout
+
+
+def colour(theme: Theme, name: str) -> QColor:
+    """Give a colour of napari's theme ("text", "background", "current", ...)."""
+    return QColor(getattr(theme, name).as_hex())
+
+
+def _primary_style(theme: Theme) -> str:
+    back = colour(theme, "current")
+    text = "white" if back.lightnessF() < 0.6 else "black"
+    lighter = back.lighter(115).name()
+    return (
+        f"QPushButton {{ background: {back.name()}; color: {text}; padding: 6px 14px;"
+        " font-weight: bold; border-radius: 3px; }"
+        f"QPushButton:hover, QPushButton:focus {{ background: {lighter}; }}"
+        f"QPushButton:disabled {{ background: {colour(theme, 'primary').name()};"
+        f" color: {colour(theme, 'secondary').name()}; border: 0; font-weight: normal; }}"
+    )

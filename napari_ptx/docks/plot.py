@@ -1,0 +1,104 @@
+"""A matplotlib figure in a dock, whose dots can be clicked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
+
+if TYPE_CHECKING:
+    from matplotlib.backend_bases import MouseEvent
+    from matplotlib.collections import PathCollection
+    from matplotlib.figure import Figure
+
+REACH = 8
+"""How far from a dot (pixels) a click still means it."""
+
+
+class Plot(QWidget):
+    """Shows a figure, or a sentence where there is none.
+
+    Figures are values: whoever owns the plot makes a new one when the data or the
+    theme change. The dots are the collection whose ``gid`` is "cases".
+    """
+
+    picked = Signal(int)
+    """A click on a dot: its place in the collection."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+        self._sentence = QLabel()
+        self._sentence.setWordWrap(True)
+        self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._canvas: QWidget | None = None
+        self.figure: Figure | None = None
+        self._layout = QStackedLayout(self)
+        self._layout.addWidget(self._sentence)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumHeight(160)
+
+    def sizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
+        return QSize(320, 280)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence in place of a figure."""
+        self._drop()
+        self._sentence.setText(sentence)
+        self._layout.setCurrentWidget(self._sentence)
+
+    def show_figure(self, figure: Figure) -> None:
+        """Show a figure, in place of the one before."""
+        from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+
+        self._drop()
+        canvas = FigureCanvasQTAgg(figure)
+        canvas.setAccessibleName(self._name)
+        # The width is the dock's; matplotlib would ask for the inches of the figure.
+        canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        canvas.mpl_connect("button_press_event", self._pressed)
+        canvas.mpl_connect("motion_notify_event", self._moved)
+        self.figure, self._canvas = figure, canvas
+        self._layout.addWidget(canvas)
+        self._layout.setCurrentWidget(canvas)
+
+    def dot_at(self, x: float, y: float) -> int | None:
+        """Give the dot nearest to a position of the canvas (pixels), within reach."""
+        dots = self._dots()
+        if dots is None:
+            return None
+        places = dots.get_offset_transform().transform(np.ma.filled(dots.get_offsets(), np.nan))
+        far = np.hypot(*(places - (x, y)).T)
+        if not len(far) or np.isnan(far).all():
+            return None
+        nearest = int(np.nanargmin(far))
+        return nearest if far[nearest] <= REACH * self.devicePixelRatioF() else None
+
+    def _dots(self) -> PathCollection | None:
+        if self.figure is None:
+            return None
+        for axes in self.figure.axes:
+            for artist in axes.collections:
+                if artist.get_gid() == "cases":
+                    return artist
+        return None
+
+    def _pressed(self, event: MouseEvent) -> None:
+        place = self.dot_at(event.x, event.y)
+        if event.button == 1 and place is not None:
+            self.picked.emit(place)
+
+    def _moved(self, event: MouseEvent) -> None:
+        if self._canvas is not None:
+            over = self.dot_at(event.x, event.y) is not None
+            shape = Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
+            self._canvas.setCursor(shape)
+
+    def _drop(self) -> None:
+        canvas, self._canvas, self.figure = self._canvas, None, None
+        if canvas is not None:
+            self._layout.removeWidget(canvas)
+            canvas.setParent(None)
+            canvas.deleteLater()

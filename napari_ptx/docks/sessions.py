@@ -1,0 +1,148 @@
+"""The table of sessions: how far each reader is in each round."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QModelIndex, QRectF, Qt, Signal
+from qtpy.QtGui import QColor, QPainter
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableWidget,
+    QTableWidgetItem,
+    QWidget,
+)
+
+if TYPE_CHECKING:
+    from napari_ptx.study.types import RoundStatus
+
+_PROGRESS = Qt.ItemDataRole.UserRole
+_HEADERS = ("Reader", "Round", "Cases", "State")
+_TIPS = (
+    "Who reads",
+    "First or second reading",
+    "Cases finished, of those in this round",
+    "Whether the round can be read now",
+)
+
+
+def day(moment: datetime) -> str:
+    """Write a date as people read it, in the local time zone."""
+    local = moment.astimezone()
+    return f"{local.day} {local:%b %Y}"
+
+
+def state_text(status: RoundStatus) -> str:
+    """Say in a few words where a session stands."""
+    if status.state == "sealed" and status.opens_on is not None:
+        return f"sealed until {day(status.opens_on)}"
+    if status.state == "waiting":
+        return "after round 1"
+    if status.state == "closed":
+        return "finished"
+    if status.started or status.finished:
+        return "in progress"
+    return "opened early" if status.early_reason else "open"
+
+
+class SessionTable(QTableWidget):
+    """One row per reader and round; a double click or the primary button begins it."""
+
+    chosen = Signal()
+    """A double click on a row."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(0, len(_HEADERS), parent)
+        self._rows: tuple[RoundStatus, ...] = ()
+        self.setAccessibleName("Sessions by reader and round")
+        self.setHorizontalHeaderLabels(_HEADERS)
+        for place, tip in enumerate(_TIPS):
+            self.horizontalHeaderItem(place).setToolTip(tip)
+        self.verticalHeader().hide()
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTabKeyNavigation(False)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(48)
+        for place in (0, 1, 3):
+            header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        self._bars = _BarDelegate(self)
+        self.setItemDelegateForColumn(2, self._bars)
+        self.itemDoubleClicked.connect(self._double_clicked)
+
+    def show_sessions(self, rows: Sequence[RoundStatus]) -> None:
+        """Fill the table and keep the selected session, or select the first to read."""
+        chosen = self.current()
+        self._rows = tuple(rows)
+        self.blockSignals(True)
+        self.setRowCount(len(self._rows))
+        for row, status in enumerate(self._rows):
+            self._set(row, 0, status.reader)
+            self._set(row, 1, str(status.round))
+            self._set(row, 2, "")
+            self.item(row, 2).setData(_PROGRESS, (status.finished, status.total))
+            self.item(row, 2).setToolTip(f"{status.finished} of {status.total} cases finished")
+            self._set(row, 3, state_text(status))
+        self.blockSignals(False)
+        keys = [(status.reader, status.round) for status in self._rows]
+        if chosen is not None and (chosen.reader, chosen.round) in keys:
+            self.selectRow(keys.index((chosen.reader, chosen.round)))
+        elif keys:
+            states = [status.state for status in self._rows]
+            self.selectRow(states.index("open") if "open" in states else 0)
+        self.itemSelectionChanged.emit()
+
+    def current(self) -> RoundStatus | None:
+        """Give the selected session."""
+        row = self.currentRow()
+        return self._rows[row] if 0 <= row < len(self._rows) else None
+
+    def set_colours(self, filled: QColor, empty: QColor, text: QColor) -> None:
+        """Set the colours of the progress bars."""
+        self._bars.colours = (filled, empty, text)
+        self.viewport().update()
+
+    def _set(self, row: int, place: int, text: str) -> None:
+        item = QTableWidgetItem(text)
+        item.setToolTip(text)
+        self.setItem(row, place, item)
+
+    def _double_clicked(self, _: QTableWidgetItem) -> None:
+        self.chosen.emit()
+
+
+class _BarDelegate(QStyledItemDelegate):
+    """Paints "12 of 24" over a bar."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.colours = (QColor("steelblue"), QColor("gray"), QColor("black"))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:
+        super().paint(painter, option, index)
+        done, total = index.data(_PROGRESS) or (0, 0)
+        filled, empty, text = self.colours
+        bar = QRectF(option.rect).adjusted(4, 5, -4, -5)
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(empty)
+        painter.drawRoundedRect(bar, 3, 3)
+        if done and total:
+            painter.setBrush(filled)
+            part = QRectF(bar)
+            part.setWidth(max(6.0, bar.width() * done / total))
+            painter.drawRoundedRect(part, 3, 3)
+        painter.setPen(text)
+        painter.drawText(bar, Qt.AlignmentFlag.AlignCenter, f"{done} of {total}")
+        painter.restore()

@@ -1,0 +1,39 @@
+"""Our page of napari's preferences (``contributions.configurations`` in the manifest)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from napari.settings import get_plugin_settings
+
+_PLUGIN = "napari-ptx"
+
+
+def _group(name: str) -> Any:
+    """Give one group of settings, or ``None`` where the manifest is not registered."""
+    try:
+        return getattr(get_plugin_settings(_PLUGIN), name)
+    except KeyError:  # run from code, with the plugin disabled
+        return None
+
+
+def study_folder() -> Path:
+    """Give the folder where the file dialogs begin and the demo is made."""
+    group = _group("study")
+    text = "" if group is None else group.folder.strip()
+    return Path(text).expanduser() if text else Path.home() / "napari-ptx"
+
+
+def reader_colours() -> tuple[str, str]:
+    """Give the colours of the two readers whose outlines are compared."""
+    group = _group("agreement")
+    if group is None:
+        return "#56b4e9", "#e69f00"
+    return group.first_colour, group.second_colour
+
+
+def outline_width() -> float:
+    """Give the width of compared outlines, in screen pixels."""
+    group = _group("agreement")
+    return 2.0 if group is None else float(group.outline_width)

@@ -1,0 +1,234 @@
+"""The pages of the Study dock for an open study, and for a session under way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_ptx.docks import recent
+from napari_ptx.docks.parts import heading, hint
+from napari_ptx.docks.sessions import SessionTable, day
+
+if TYPE_CHECKING:
+    from napari_ptx.study import Desk, Problem, Study
+    from napari_ptx.study.types import RoundStatus
+
+
+class StudyPage(QWidget):
+    """Progress by reader and round, and what a coordinator does with a study."""
+
+    demo = Signal()
+    new = Signal()
+    open = Signal()
+    close_study = Signal()
+    open_recent = Signal(object)
+    session_changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._study_path: Path | None = None
+        self._verified = ""
+        self._facts = ""
+        self._washout = 0
+        self._name = heading()
+        self._subtitle = hint()
+        self._subtitle.setToolTip("What the study holds, and whether its record was verified")
+        self.table = SessionTable()
+        self._about = hint()
+        self._warnings = hint()
+        self._reason = QLineEdit()
+        self._reason.setPlaceholderText("Reason to open it early")
+        self._reason.setToolTip("Recorded, and printed in every report of this study")
+        self.verify_button = _button("Verify", "Recompute every hash of the record")
+        self.import_button = _button(
+            "Import readings…", "Take outlines from ImageJ files or mask images as readings"
+        )
+        self.export_button = _button(
+            "Export…", "Write all finished readings as CSV, ImageJ files and masks"
+        )
+        self.agreement_button = _button(
+            "Agreement", "Compare the readers: ICC, Bland-Altman, overlap, case by case"
+        )
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.open_button = QToolButton()
+        self.open_button.setText("Open")
+        self.open_button.setToolTip("Open another study, make one, or close this one")
+        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.open_button.setMenu(self._menu)
+        self._lay_out()
+        self.table.itemSelectionChanged.connect(self._session_changed)
+        self._reason.textChanged.connect(self._reason_changed)
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self._name, 1)
+        top.addWidget(self.open_button)
+        buttons = QGridLayout()
+        buttons.setSpacing(6)
+        for place, button in enumerate(
+            (self.import_button, self.export_button, self.verify_button, self.agreement_button)
+        ):
+            buttons.addWidget(button, place // 2, place % 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(top)
+        layout.addWidget(self._subtitle)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self._about)
+        layout.addWidget(self._reason)
+        layout.addWidget(self._warnings)
+        layout.addLayout(buttons)
+
+    @property
+    def reason(self) -> str:
+        """Why a sealed session is opened early, as typed."""
+        return self._reason.text().strip()
+
+    def show_study(self, study: Study) -> None:
+        """Show how far the study is."""
+        status = study.status()
+        if study.path != self._study_path:
+            self._study_path = study.path
+            self._verified = "not verified since it was opened"
+        self._washout = study.protocol.washout_days
+        self._name.setText(study.name)
+        self._name.setToolTip(str(study.path))
+        self._facts = f"{_count(status.cases, 'case')} · {_count(len(study.readers), 'reader')}"
+        self._subtitle.setText(f"{self._facts} · {self._verified}")
+        self._warnings.setText("\n".join(status.warnings))
+        self._warnings.setVisible(bool(status.warnings))
+        self.table.show_sessions(status.rounds)
+
+    def show_verified(self, problems: Sequence[Problem]) -> None:
+        """Say what verification found."""
+        if problems:
+            self._verified = f"{_count(len(problems), 'problem')} found"
+        else:
+            self._verified = f"verified at {datetime.now():%H:%M}"
+        self._subtitle.setText(f"{self._facts} · {self._verified}")
+
+    def set_busy(self, busy: bool) -> None:
+        """Let nothing else be started while a job runs."""
+        for button in (self.verify_button, self.import_button, self.export_button):
+            button.setEnabled(not busy)
+        self.open_button.setEnabled(not busy)
+
+    def primary_words(self) -> tuple[str, str, bool]:
+        """Give the primary button's text and tooltip, and whether it can be pressed."""
+        session = self.table.current()
+        if session is None:
+            return "Start reading", "Select a session in the table", False
+        who = f"{session.reader}, round {session.round}"
+        if session.state == "closed":
+            return f"{who} is finished", "Nothing in it can change any more", False
+        if session.state == "waiting":
+            return f"Start reading {who}", "It opens after round 1 and the washout", False
+        if session.state == "sealed":
+            tip = "Give the reason above; it is recorded" if not self.reason else "Open it (Enter)"
+            return f"Open {who} early", tip, bool(self.reason)
+        if session.started or session.finished:
+            return f"Resume reading {who}", "Go on where the session stopped (Enter)", True
+        return f"Start reading {who}", "Begin the session with its first case (Enter)", True
+
+    def _session_changed(self) -> None:
+        session = self.table.current()
+        self._about.setText("" if session is None else _about(session, self._washout))
+        self._reason.setVisible(session is not None and session.state == "sealed")
+        self.session_changed.emit()
+
+    def _reason_changed(self, _: str) -> None:
+        self.session_changed.emit()
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        self._menu.addAction("Open study…", self.open.emit)
+        self._menu.addAction("New study…", self.new.emit)
+        self._menu.addAction("Open the demo", self.demo.emit)
+        others = [path for path in recent.studies() if path != self._study_path]
+        if others:
+            self._menu.addSection("Recent")
+        for path in others:
+            action = self._menu.addAction(path.stem)
+            action.setToolTip(str(path))
+            action.setData(path)
+            action.triggered.connect(self._recent_chosen)
+        self._menu.addSeparator()
+        self._menu.addAction("Close this study", self.close_study.emit)
+
+    def _recent_chosen(self) -> None:
+        action = self.sender()
+        if action is not None:
+            self.open_recent.emit(action.data())
+
+
+class BlindPage(QWidget):
+    """All that the Study dock tells while a reader is at work."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._who = heading()
+        self._hidden = hint(
+            "The case list, the other readers and Agreement are hidden until the session "
+            "ends. Every stroke is on disk; the session can be resumed at any time."
+        )
+        self._progress = QProgressBar()
+        self._progress.setToolTip("Cases finished in this session")
+        self.end_button = _button(
+            "End the session for now", "Close the session; it resumes where it stopped"
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._who)
+        layout.addWidget(self._progress)
+        layout.addWidget(self._hidden)
+        layout.addStretch(1)
+
+    def show_desk(self, desk: Desk) -> None:
+        """Say who reads, and how far."""
+        self._who.setText(f"Reader {desk.reader} is reading: case list hidden")
+        done, total = desk.progress
+        self._progress.setRange(0, max(total, 1))
+        self._progress.setValue(done)
+        self._progress.setFormat(f"round {desk.round} · {done} of {total}")
+
+
+def _about(session: RoundStatus, washout: int) -> str:
+    who = f"Round {session.round} of {session.reader}"
+    if session.state == "closed":
+        return f"{who} is finished; nothing in it can change any more."
+    if session.state == "waiting":
+        return f"{who} opens {washout} days after round 1 is finished."
+    if session.state == "sealed" and session.opens_on is not None:
+        return (
+            f"{who} is sealed until {day(session.opens_on)}, so that the first reading is "
+            "forgotten. To open it earlier, say why."
+        )
+    if session.last_active is not None:
+        return f"{who}: last at work on {day(session.last_active)}."
+    return f"{who} has not begun; its cases come in an order of their own."
+
+
+def _button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(tip)
+    return button
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

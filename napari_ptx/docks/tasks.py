@@ -1,0 +1,214 @@
+"""What the docks run in a child process. Nothing here imports Qt or napari.
+
+Each function takes plain values, opens the study itself, and calls
+``progress(done, total, text)`` as it goes.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_ptx.child import Progress
+from napari_ptx.errors import PtxError
+
+if TYPE_CHECKING:
+    from napari_ptx.image import Image
+    from napari_ptx.roi import Outline
+    from napari_ptx.study import Problem, Protocol
+    from napari_ptx.study.agreement import Agreement
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".nii", ".nrrd", ".mha")
+_SAMPLE = 50
+
+
+@dataclass(frozen=True)
+class FoundImage:
+    """An image of a folder, with the names that the cohort table will give it."""
+
+    case: str
+    patient: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a folder or a cohort table holds, at a glance; at most 50 of its images."""
+
+    images: int
+    patients: int
+    sample: tuple[FoundImage, ...]
+
+
+@dataclass(frozen=True)
+class ShownCase:
+    """A case for the coordinator's eyes: the image and every outline compared on it."""
+
+    case: str
+    image: Image
+    outlines: dict[str, tuple[Outline, ...]]
+
+
+def find_images(folder: Path) -> tuple[FoundImage, ...]:
+    """List the images below a folder, in the order of their names.
+
+    The case is the name of the file. The patient is the name of the sub-folder
+    that holds it; images that lie in ``folder`` itself count as one patient each.
+
+    Raises
+    ------
+    PtxError
+        If the folder cannot be read.
+    """
+    found: list[Path] = []
+    try:
+        for here, folders, names in os.walk(folder):
+            folders.sort()
+            folders[:] = [name for name in folders if not name.startswith(".")]
+            found += [Path(here, name) for name in sorted(names) if _looks_like_image(name)]
+    except OSError as error:
+        raise PtxError(f"The folder {folder} cannot be read: {error.strerror}.") from None
+    return tuple(_named(folder, found))
+
+
+def _looks_like_image(name: str) -> bool:
+    lower = name.lower()
+    return lower.endswith((*IMAGE_SUFFIXES, ".nii.gz")) and not name.startswith(".")
+
+
+def _named(folder: Path, paths: Iterable[Path]) -> Iterable[FoundImage]:
+    paths = tuple(paths)
+    stems = [path.name.split(".")[0] if path.name.lower().endswith(".nii.gz") else path.stem
+             for path in paths]  # fmt: skip
+    for path, stem in zip(paths, stems, strict=True):
+        inside = path.relative_to(folder)
+        # Two files of one name are told apart by their folders, and by their endings.
+        case = stem if stems.count(stem) == 1 else "-".join(inside.parts)
+        patient = inside.parts[-2] if len(inside.parts) > 1 else case
+        yield FoundImage(case, patient, path)
+
+
+def look(place: Path, progress: Progress | None = None) -> Look:
+    """See which images a folder or a cohort table would bring into a study.
+
+    Raises
+    ------
+    PtxError
+        With all bad rows of the table at once; or if there are no images.
+    """
+    if place.is_dir():
+        found = find_images(place)
+        if not found:
+            raise PtxError(f"There are no images in {place}; choose another folder.")
+    else:
+        from napari_ptx.image.cohort import read_cohort
+
+        table = read_cohort(place).table
+        found = tuple(
+            FoundImage(str(row.case), str(row.patient), Path(row.image))
+            for row in table.itertuples()
+        )
+    return Look(len(found), len({image.patient for image in found}), found[:_SAMPLE])
+
+
+def write_cohort(path: Path, images: Iterable[FoundImage]) -> Path:
+    """Write a cohort table with image paths relative to it (absolute across drives)."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(("case", "patient", "image"))
+        for image in images:
+            try:
+                place = os.path.relpath(image.path, path.parent)
+            except ValueError:  # another drive
+                place = str(image.path)
+            writer.writerow((image.case, image.patient, Path(place).as_posix()))
+    part.replace(path)
+    return path
+
+
+def create_study(
+    path: Path, images: Path, protocol: Protocol, name: str, progress: Progress | None = None
+) -> Path:
+    """Make a study from a cohort table, or from a folder of images.
+
+    From a folder, a cohort table ``<study>.cohort.csv`` is written beside the study.
+    """
+    from napari_ptx.image.cohort import read_cohort
+    from napari_ptx.study import Study
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if images.is_dir():
+        found = find_images(images)
+        if not found:
+            raise PtxError(f"There are no images in {images}; choose another folder.")
+        images = write_cohort(path.with_name(path.stem + ".cohort.csv"), found)
+    Study.create(path, read_cohort(images), protocol, name=name, progress=progress).close()
+    return path
+
+
+def import_readings(
+    path: Path,
+    reader: str,
+    round: int,
+    table: Path,
+    threshold: float | None,
+    progress: Progress | None = None,
+) -> int:
+    """Import finished readings and give their number."""
+    from napari_ptx.study import Study
+
+    with Study.open(path) as study:
+        return study.import_readings(reader, round, table, threshold=threshold, progress=progress)
+
+
+def export(path: Path, folder: Path, progress: Progress | None = None) -> list[Path]:
+    """Export a study's readings and give the files written."""
+    from napari_ptx.study import Study
+
+    with Study.open(path) as study:
+        return study.export(folder, progress=progress)
+
+
+def verify(path: Path, progress: Progress | None = None) -> tuple[Problem, ...]:
+    """Recompute every hash of the record."""
+    from napari_ptx.study import Study
+
+    if progress is not None:
+        progress(0, 0, "Recomputing every hash")
+    with Study.open(path) as study:
+        return study.verify()
+
+
+def compare(path: Path, progress: Progress | None = None) -> Agreement:
+    """Compute the agreement between and within the readers of a study."""
+    from napari_ptx.study import Study
+    from napari_ptx.study.agreement import agreement
+
+    with Study.open(path) as study:
+        return agreement(study, progress=progress)
+
+
+def show_case(
+    path: Path, case: str, readings: tuple[tuple[str, int], ...], progress: Progress | None = None
+) -> ShownCase:
+    """Read one case and its outlines by the given ``(reader, round)`` pairs."""
+    from napari_ptx.study import Study
+
+    outlines: dict[str, tuple[Outline, ...]] = {}
+    with Study.open(path) as study:
+        image = study.image(case)
+        for reader, round in readings:
+            for reading in study.readings(reader, round):
+                if reading.case == case:
+                    outlines[reading_label(reader, round)] = tuple(reading.outlines)
+    return ShownCase(case, image, outlines)
+
+
+def reading_label(reader: str, round: int) -> str:
+    """Name a reading as layers and legends do."""
+    return f"{reader}, round {round}"
