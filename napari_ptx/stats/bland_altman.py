@@ -43,7 +43,8 @@ class BlandAltman:
         The 95% limits of agreement, bias -+ 1.96 sd, each with its interval.
     slope, intercept, slope_p
         Regression of the difference on the mean of the pair, and the p value of
-        slope = 0: proportional bias. It is NaN where the means are all the same.
+        slope = 0: proportional bias. The line is NaN where the means are all the
+        same, the p value also where the differences are.
     confidence
         Level of the intervals.
     """
@@ -97,8 +98,8 @@ def bland_altman(
     Raises
     ------
     StatsError
-        For missing or infinite values, text, unequal lengths, fewer than 3 pairs
-        or 2 clusters.
+        For missing or infinite values, text, unequal lengths, fewer than 3 pairs,
+        or fewer than 2 clusters.
 
     Notes
     -----
@@ -109,7 +110,7 @@ def bland_altman(
     Clustered pairs: the variance of a difference is the sum of its components
     between and within clusters, from a one-way analysis of variance (Bland &
     Altman 2007, the true value varies; a negative component counts as 0). The
-    intervals are BCa cluster bootstrap intervals with 2,000 replicates, and the p
+    intervals are percentile cluster bootstrap intervals with 2,000 replicates, and the p
     value of the slope has a cluster-robust standard error. Where no cluster has a
     second pair, the pairs are independent and are treated so.
 
@@ -234,8 +235,11 @@ def _bias_and_limits(table: Floats) -> Floats:
 def _trend(
     centre: Floats, difference: Floats, codes: NDArray[np.intp] | None
 ) -> tuple[float, float, float]:
-    if np.ptp(centre) == 0.0:
+    rounding = 4.0 * np.finfo(np.float64).eps * np.abs(centre).max()
+    if np.ptp(centre) <= rounding:
         return float("nan"), float("nan"), float("nan")
+    if np.ptp(difference) <= rounding:
+        return 0.0, float(difference.mean()), float("nan")
     if codes is None:
         from scipy import stats
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,12 +28,12 @@ class BootstrapInterval:
     ----------
     value, low, high
         Floats, or arrays where the statistic has several values. The limits are
-        NaN where a replicate was undefined.
+        NaN where a replicate was undefined: there is no mean over the others.
     undefined
         Replicates in which the statistic was NaN or infinite.
     clusters, rows
         How many there were.
-    replicates, seed, method, confidence
+    replicates, seed, confidence
         How the interval was made; the same call gives the same interval.
     """
 
@@ -46,7 +45,6 @@ class BootstrapInterval:
     rows: int
     replicates: int
     seed: int
-    method: str
     confidence: float
 
     @property
@@ -62,13 +60,13 @@ def cluster_bootstrap(
     replicates: int = 2000,
     seed: int = 0,
     confidence: float = 0.95,
-    method: Literal["bca", "percentile"] = "bca",
     vectorised: bool = False,
 ) -> BootstrapInterval:
-    """Give the bootstrap interval of a statistic, resampling whole clusters.
+    """Give the percentile bootstrap interval of a statistic, resampling clusters.
 
     Each replicate draws as many clusters as there are, with replacement, and all
-    rows of each: several images of one patient stay together.
+    rows of each: several images of one patient stay together. The limits are
+    plain quantiles of the replicates.
 
     Parameters
     ----------
@@ -81,9 +79,6 @@ def cluster_bootstrap(
         The cluster of each row, as the patient codes.
     replicates, seed, confidence
         The number of replicates, the seed of their draw, and the level.
-    method
-        "bca": bias-corrected and accelerated, the acceleration from leaving out
-        each cluster in turn. "percentile": the plain quantiles of the replicates.
     vectorised
         The statistic takes all replicates at once: arrays ``(replicates, rows,
         ...)`` of float, in which rows of NaN stand for nothing (replicates differ
@@ -97,7 +92,6 @@ def cluster_bootstrap(
 
     References
     ----------
-    Efron (1987), Journal of the American Statistical Association 82, 171-185.
     Field & Welsh (2007), Journal of the Royal Statistical Society B 69, 369-390.
 
     Examples
@@ -113,61 +107,57 @@ def cluster_bootstrap(
     >>> bool(interval.low < interval.value < interval.high)
     True
     """
-    # scipy.stats takes half a second to load
-    from scipy import stats
-
-    if method not in ("bca", "percentile"):
-        raise StatsError(f"method must be 'bca' or 'percentile', not {method!r}.")
     confidence = confidence_level(confidence)
     if replicates < 1:
         raise StatsError(f"There must be at least 1 replicate, not {replicates}.")
     arrays = _arrays(data, vectorised)
-    rows = len(arrays[0])
-    codes, count = cluster_codes(clusters, rows)
+    codes, count = cluster_codes(clusters, len(arrays[0]))
     members = _members(codes, count)
-    per_replicate = members.size * sum(max(1, array[0].size) for array in arrays)
-
-    def of_clusters(drawn: NDArray[np.intp], axis: int = -1) -> Floats:
-        drawn = np.moveaxis(drawn, axis, -1)
-        flat = drawn.reshape(-1, drawn.shape[-1])
-        if vectorised:
-            picked = _closed_up(members[flat].reshape(len(flat), -1))
-            values = np.asarray(statistic(*(_gather(array, picked) for array in arrays)))
-        else:
-            chosen = (line[line >= 0] for line in members[flat].reshape(len(flat), -1))
-            values = np.array([statistic(*(array[row] for array in arrays)) for row in chosen])
-        values = values.astype(np.float64).reshape(drawn.shape[:-1] + values.shape[1:])
-        # the statistic's own axes come first, the replicates last, as scipy wants it
-        replicate_axes = tuple(range(drawn.ndim - 1))
-        return np.moveaxis(values, replicate_axes, tuple(range(-len(replicate_axes), 0)))
-
-    with warnings.catch_warnings():
-        # degenerate replicates are told below, by their values
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        found = stats.bootstrap(
-            (np.arange(count),),
-            of_clusters,
-            vectorized=True,
-            n_resamples=replicates,
-            batch=max(1, _BATCH_NUMBERS // per_replicate),
-            confidence_level=confidence,
-            method="BCa" if method == "bca" else "percentile",
-            rng=np.random.default_rng(seed),
-        )
-    value = of_clusters(np.arange(count))
-    drawn_values = found.bootstrap_distribution
-    # Where every replicate is the same, so are the limits; BCa calls that undefined.
-    same = (drawn_values == value[..., None]).all(axis=-1)
-    low = np.where(same, value, found.confidence_interval.low)
-    high = np.where(same, value, found.confidence_interval.high)
-    defined = np.isfinite(drawn_values)
-    undefined = int(np.count_nonzero(~defined.reshape(-1, replicates).all(axis=0)))
-    whole = defined.all(axis=-1)
-    limits = [_plain(np.where(whole, limit, np.nan)) for limit in (low, high)]
+    batch = max(1, _BATCH_NUMBERS // (members.size * max(array[0].size for array in arrays)))
+    random = np.random.default_rng(seed)
+    value = _evaluate(statistic, arrays, members[np.newaxis], vectorised)[0]
+    values = np.concatenate(
+        [
+            _evaluate(
+                statistic,
+                arrays,
+                members[random.integers(count, size=(min(batch, replicates - done), count))],
+                vectorised,
+            )
+            for done in range(0, replicates, batch)
+        ]
+    )
+    defined = np.isfinite(values)
+    tail = (1.0 - confidence) / 2.0
+    limits = np.quantile(np.where(defined, values, 0.0), [tail, 1.0 - tail], axis=0)
+    low, high = np.where(defined.all(axis=0), limits, np.nan)
     return BootstrapInterval(
-        _plain(value), limits[0], limits[1], undefined, count, rows, replicates, seed, method,
-        confidence,
-    )  # fmt: skip
+        value=_plain(value),
+        low=_plain(low),
+        high=_plain(high),
+        undefined=int(np.count_nonzero(~defined.reshape(replicates, -1).all(axis=1))),
+        clusters=count,
+        rows=len(codes),
+        replicates=replicates,
+        seed=seed,
+        confidence=confidence,
+    )
+
+
+def _evaluate(
+    statistic: Callable[..., Any],
+    arrays: list[NDArray[Any]],
+    drawn: NDArray[np.intp],
+    vectorised: bool,
+) -> Floats:
+    """Values ``(replicates, ...)`` of the statistic for members of drawn clusters."""
+    picked = _closed_up(drawn.reshape(len(drawn), -1))
+    if vectorised:
+        values = statistic(*(_gather(array, picked) for array in arrays))
+    else:
+        rows = [line[line >= 0] for line in picked]
+        values = [statistic(*(array[row] for array in arrays)) for row in rows]
+    return np.asarray(values, dtype=np.float64)
 
 
 def _arrays(data: tuple[ArrayLike, ...], vectorised: bool) -> list[NDArray[Any]]:
@@ -205,5 +195,6 @@ def _gather(array: Floats, picked: NDArray[np.intp]) -> Floats:
     return taken
 
 
-def _plain(value: Floats) -> float | Floats:
-    return value if value.ndim else float(value)
+def _plain(value: Any) -> float | Floats:
+    array = np.asarray(value, dtype=np.float64)
+    return array if array.ndim else float(array)

@@ -79,7 +79,7 @@ def cluster_codes(clusters: Iterable[Any], rows: int) -> tuple[NDArray[np.intp],
     Raises
     ------
     StatsError
-        Where a row has no cluster, the lengths differ, or fewer than 2 are left.
+        Where a row has no cluster, the lengths differ, or there is one cluster.
     """
     labels = list(clusters)
     if len(labels) != rows:
@@ -92,5 +92,5 @@ def cluster_codes(clusters: Iterable[Any], rows: int) -> tuple[NDArray[np.intp],
             raise StatsError(f"Row {row} (counted from 0) has no cluster label.")
         codes[row] = order.setdefault(label, len(order))
     if len(order) < 2:
-        raise StatsError(f"There must be at least 2 clusters; there is {len(order)}.")
+        raise StatsError(f"There must be at least 2 clusters; there are {len(order)}.")
     return codes, len(order)

@@ -1,0 +1,260 @@
+"""``napari-ptx stats``: the statistics of agreement on any table."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_ptx.cli.tables import Table, TableError, read_table
+
+app = typer.Typer(help="Agreement statistics of any table of measurements.", no_args_is_help=True)
+
+
+class Form(StrEnum):
+    """The six forms, as McGraw & Wong write them."""
+
+    one_single = "1,1"
+    agreement_single = "A,1"
+    consistency_single = "C,1"
+    one_mean = "1,k"
+    agreement_mean = "A,k"
+    consistency_mean = "C,k"
+
+
+class Missing(StrEnum):
+    """What to do with a missing measurement."""
+
+    refuse = "raise"
+    drop = "drop"
+
+
+TableArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE.csv",
+        help="One line for each case and one column for each reader, with a header. Separated "
+        "by commas, semicolons or tabs.",
+        show_default=False,
+    ),
+]
+ConfidenceOption = Annotated[
+    float, typer.Option(min=0.01, max=0.9999, help="Level of the confidence interval.")
+]
+ClustersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column that says which rows belong together, as the patient; the intervals are "
+        "then those of a cluster bootstrap.",
+        show_default=False,
+    ),
+]
+SeedOption = Annotated[int, typer.Option(help="Seed of the cluster bootstrap.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+
+
+@app.command("icc")
+def icc_command(
+    table: TableArgument,
+    form: Annotated[
+        Form,
+        typer.Option(
+            help="1: one-way; A: two-way, absolute agreement; C: two-way, consistency. "
+            ",1: one reader; ,k: the mean of the k readers."
+        ),
+    ] = Form.agreement_single,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,...",
+            help="Columns of the readers. Otherwise all but subject, case and patient.",
+            show_default=False,
+        ),
+    ] = None,
+    confidence: ConfidenceOption = 0.95,
+    missing: Annotated[
+        Missing, typer.Option(help="Refuse missing measurements, or drop their rows.")
+    ] = Missing.refuse,
+    clusters: ClustersOption = None,
+    seed: SeedOption = 0,
+    json_: JsonOption = False,
+) -> None:
+    """Intraclass correlation of readers, with its confidence interval.
+
+    The conventions are those of R's psych::ICC: p tests ICC = 0; the interval of
+    A,1 has Satterthwaite's degrees of freedom. What is undefined is null in JSON.
+    """
+    from napari_ptx.stats import StatsError, cluster_bootstrap, icc
+
+    read = read_table(table)
+    raters = read.raters(_names(columns))
+    ratings = read.numbers(raters, missing.value)
+    groups = None if clusters is None else read.text(clusters)
+    try:
+        result = icc(ratings, form.value, confidence, missing.value)
+        answer = {"icc": result.to_json()["value"], **result.to_json()}
+        if groups is not None and len(set(groups)) < len(groups):
+            whole = [i for i, row in enumerate(ratings) if all(row == row)]
+            interval = cluster_bootstrap(
+                lambda drawn: icc(drawn, form.value, missing="drop").value,
+                ratings[whole],
+                clusters=[groups[i] for i in whole],
+                seed=seed,
+                confidence=confidence,
+                vectorised=True,
+            )
+            answer |= {"low": _defined(interval.low), "high": _defined(interval.high)}
+    except StatsError as error:
+        raise TableError(f"{table.name}: {error}") from None
+    answer |= {"raters": list(raters), **_how(read, groups)}
+    if json_:
+        _print_json(answer)
+        return
+    _print_rows(
+        f"{answer['name']} of {', '.join(raters)}",
+        [
+            ("ICC", _number(answer["value"])),
+            _interval_row(confidence, answer["low"], answer["high"]),
+            ("Subjects", str(answer["n"])),
+            ("Readers", str(answer["k"])),
+            (
+                "Test of ICC = 0",
+                f"F({answer['df1']:g}, {answer['df2']:g}) = {_number(answer['f'])}, "
+                f"p = {_p(answer['p'])}",
+            ),
+            ("Interval", answer["interval"]),
+        ],
+        answer["note"],
+    )
+
+
+@app.command("bland-altman")
+def bland_altman_command(
+    table: TableArgument,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="The two columns to compare; differences are B - A. Otherwise the two that "
+            "are not subject, case or patient.",
+            show_default=False,
+        ),
+    ] = None,
+    confidence: ConfidenceOption = 0.95,
+    missing: Annotated[
+        Missing, typer.Option(help="Refuse missing measurements, or drop their rows.")
+    ] = Missing.refuse,
+    clusters: ClustersOption = None,
+    seed: SeedOption = 0,
+    json_: JsonOption = False,
+) -> None:
+    """Bias and 95% limits of agreement of two readers, each with its interval."""
+    from napari_ptx.stats import StatsError, bland_altman
+
+    read = read_table(table)
+    raters = read.raters(_names(columns))
+    if len(raters) != 2:
+        raise TableError(
+            f"{table.name}: Bland-Altman compares 2 columns, and there are {len(raters)} "
+            f"({', '.join(raters)}); choose by --columns."
+        )
+    values = read.numbers(raters, missing.value)
+    groups = None if clusters is None else read.text(clusters)
+    whole = [i for i, row in enumerate(values) if all(row == row)]
+    try:
+        result = bland_altman(
+            values[whole, 0],
+            values[whole, 1],
+            confidence,
+            None if groups is None else [groups[i] for i in whole],
+            seed,
+        )
+    except StatsError as error:
+        raise TableError(f"{table.name}: {error}") from None
+    answer = {**result.to_json(), "columns": list(raters), **_how(read, groups)}
+    if json_:
+        _print_json(answer)
+        return
+    percent = answer["percent"]
+    _print_rows(
+        f"Bland-Altman, {raters[1]} - {raters[0]}",
+        [
+            ("Pairs", str(answer["n"])),
+            ("Bias", _with_interval(answer["bias"], answer["bias_ci"])),
+            ("Bias in percent of the mean", "" if percent is None else f"{percent:+.1f}%"),
+            ("SD of the differences", _number(answer["sd"])),
+            ("Lower limit of agreement", _with_interval(answer["loa_low"], answer["loa_low_ci"])),
+            ("Upper limit of agreement", _with_interval(answer["loa_high"], answer["loa_high_ci"])),
+            (
+                "Difference on mean",
+                f"slope {_number(answer['slope'])}, p = {_p(answer['slope_p'])}",
+            ),
+            ("Intervals", f"{100 * confidence:g}%, {answer['interval']}"),
+        ],
+        answer["note"],
+    )
+
+
+def _names(columns: str | None) -> list[str]:
+    if columns is None:
+        return []
+    return [name.strip() for name in columns.split(",") if name.strip()]
+
+
+def _how(table: Table, groups: tuple[str, ...] | None) -> dict[str, Any]:
+    """How the interval was made, and a note where its rows are not independent."""
+    from napari_ptx.stats.bootstrap import FEW_CLUSTERS
+
+    if groups is not None and len(set(groups)) < len(groups):
+        few = len(set(groups)) < FEW_CLUSTERS
+        note = f"Fewer than {FEW_CLUSTERS} clusters: the interval tends to be too narrow."
+        return {"interval": "cluster bootstrap, percentile", "note": note if few else None}
+    for name in table.columns:
+        patients = table.text(name) if name.lower() == "patient" else ()
+        if groups is None and len(set(patients)) < len(patients):
+            note = f"Patients have several rows, which the interval ignores: add --clusters {name}."
+            return {"interval": "independent rows", "note": note}
+    return {"interval": "independent rows", "note": None}
+
+
+def _print_json(answer: dict[str, Any]) -> None:
+    typer.echo(json.dumps(answer, allow_nan=False))
+
+
+def _print_rows(title: str, rows: list[tuple[str, str]], note: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    table = RichTable(title=title, title_justify="left", show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    console.print(table, markup=False)
+    if note:
+        console.print(note, markup=False, soft_wrap=True)
+
+
+def _interval_row(confidence: float, low: float | None, high: float | None) -> tuple[str, str]:
+    return f"{100 * confidence:g}% interval", f"{_number(low)} to {_number(high)}"
+
+
+def _with_interval(value: float | None, interval: list[float | None]) -> str:
+    return f"{_number(value)} ({_number(interval[0])} to {_number(interval[1])})"
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return "undefined"
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _defined(value: Any) -> float | None:
+    return float(value) if value == value else None
