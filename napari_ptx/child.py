@@ -107,18 +107,24 @@ class Child:
         while True:
             try:
                 kind, value = answers.get(timeout=timeout)
+                if kind == "progress" and on_progress is not None:
+                    on_progress(*value)
+                    continue
             except queue.Empty:
                 self.kill()
                 raise ChildTimeout(f"no answer within {timeout:g} seconds") from None
-            if kind == "progress" and on_progress is not None:
-                on_progress(*value)
-            elif kind == "value":
+            except BaseException:
+                # Interrupted (Ctrl+C, or a callback that raises to cancel): the late
+                # answer must not be taken for the answer to the next call.
+                self.kill()
+                raise
+            if kind == "value":
                 return value
-            elif kind == "error":
+            if kind == "error":
                 raise value
-            elif kind == "fault":
+            if kind == "fault":
                 raise ChildFault(value)
-            elif kind == "died":
+            if kind == "died":
                 words = self._last_words()
                 self.kill()
                 raise ChildDied(words)
@@ -214,7 +220,11 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
             )
         except Exception:  # the parent gets the whole traceback
             answer = ("fault", traceback.format_exc())
-        _send(replies, answer)
+        try:
+            _send(replies, answer)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            # Nothing was written: the value could not be pickled.
+            _send(replies, ("fault", traceback.format_exc()))
 
 
 def _main() -> None:

@@ -1,1 +1,45 @@
-"""image."""
+"""Images: pixels with their geometry, read from any file that a clinic hands over.
+
+The names below are loaded when they are first used, so that importing this
+package costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_ptx.image.cohort import Cohort, CohortError, read_cohort
+    from napari_ptx.image.read import Decoder, decode, read_image
+    from napari_ptx.image.types import Image, ImageError, Region
+
+__all__ = [
+    "Cohort",
+    "CohortError",
+    "Decoder",
+    "Image",
+    "ImageError",
+    "Region",
+    "decode",
+    "read_cohort",
+    "read_image",
+]
+
+_HOMES = {
+    "Cohort": "cohort",
+    "CohortError": "cohort",
+    "Decoder": "read",
+    "Image": "types",
+    "ImageError": "types",
+    "Region": "types",
+    "decode": "read",
+    "read_cohort": "cohort",
+    "read_image": "read",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

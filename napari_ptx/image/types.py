@@ -62,7 +62,8 @@ class Image:
         where the image is not calibrated.
     calibrated
         Whether ``spacing`` is in mm for the whole image. An ultrasound image with
-        several regions is not calibrated as a whole: ask ``spacing_at``.
+        one region in cm and no other region with units is: around the region is
+        only the screen. With several regions it is not: ask ``spacing_at``.
     modality
         The DICOM modality ("US", "CT", "MR", ...), or "OT" where unknown.
     colour
@@ -75,6 +76,12 @@ class Image:
         Calibrated parts of an ultrasound image.
     source
         The file it was read from.
+    notes
+        What a user should know, one sentence each: a calibration that was
+        ignored and why, an inversion, frames that were left out.
+    window
+        The values that the file asks to show as black and white, for images
+        without colour; the pixels themselves are never windowed.
     """
 
     pixels: NDArray[Any]
@@ -87,6 +94,8 @@ class Image:
     direction: tuple[tuple[float, float, float], ...] | None = None
     regions: tuple[Region, ...] = ()
     source: Path | None = None
+    notes: tuple[str, ...] = ()
+    window: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.axes not in ("yx", "zyx", "tyx"):
@@ -98,6 +107,11 @@ class Image:
         pixels = self.pixels.view()
         pixels.flags.writeable = False
         object.__setattr__(self, "pixels", pixels)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        # Unpickling (from a child process) makes the pixels writeable again.
+        self.__dict__.update(state)
+        self.pixels.flags.writeable = False
 
     @property
     def shape(self) -> tuple[int, ...]:

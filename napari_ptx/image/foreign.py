@@ -1,0 +1,45 @@
+"""What all readers of foreign files share: the refusal, and the limit on size."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGEST = 4 * 2**30
+"""Bytes of pixels that one file may decode to. A cine loop of ten minutes or a
+volume of 2,000 slices stays below; a damaged header that asks for terabytes does not."""
+
+
+class Unreadable(Exception):
+    """Why a file is refused and what to do, without the file's name.
+
+    ``decode`` makes an ``ImageError`` of it: "FILE cannot be read: REASON."
+    """
+
+
+def check_size(nbytes: int) -> None:
+    """Refuse pixels that are none, or more than ``LARGEST`` bytes.
+
+    Raises
+    ------
+    Unreadable
+    """
+    if nbytes <= 0:
+        raise Unreadable("it declares an image without pixels; export it again")
+    if nbytes > LARGEST:
+        raise Unreadable(
+            f"it declares {nbytes / 2**30:,.0f} GiB of pixels, more than the limit of "
+            f"{LARGEST / 2**30:.0f} GiB; the file is damaged, or must be split first"
+        )
+
+
+def tidy(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Give contiguous pixels in the byte order of this machine; booleans become 0 and 255."""
+    if pixels.dtype == bool:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.dtype.kind not in "uif":
+        raise Unreadable(f"its pixels are of the type {pixels.dtype}, which is not a picture")
+    contiguous: NDArray[Any] = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
+    return contiguous

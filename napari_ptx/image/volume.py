@@ -1,0 +1,174 @@
+"""NIfTI, NRRD and MetaImage through ITK."""
+# SimpleITK has no annotations.
+# mypy: disable-error-code="no-untyped-call"
+
+from __future__ import annotations
+
+import gzip
+import math
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
+from numpy.typing import NDArray
+
+from napari_ptx.image.foreign import Unreadable, check_size, tidy
+from napari_ptx.image.types import Image
+
+_SUFFIXES = {
+    "NiftiImageIO": (".nii", ".nii.gz", ".hdr", ".img", ".img.gz"),
+    "NrrdImageIO": (".nrrd", ".nhdr"),
+    "MetaImageIO": (".mha", ".mhd"),
+}
+
+
+def read_volume(path: Path, reader_name: str) -> Image:
+    """Read a NIfTI, NRRD or MetaImage file with ITK.
+
+    Origin and direction are in the DICOM patient frame (LPS), to which ITK turns
+    NIfTI's and NRRD's. Values are rescaled as the file says.
+
+    Parameters
+    ----------
+    path
+        The file.
+    reader_name
+        "NiftiImageIO", "NrrdImageIO" or "MetaImageIO".
+
+    Raises
+    ------
+    Unreadable
+    """
+    suffixes = _SUFFIXES[reader_name]
+    if not path.name.lower().endswith(suffixes):
+        raise Unreadable(
+            f"its content is that of a {suffixes[0]} file, which must be named so; rename it"
+        )
+    reader = sitk.ImageFileReader()
+    reader.SetImageIO(reader_name)
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        size, components = reader.GetSize(), reader.GetNumberOfComponents()
+        check_size(math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue()))
+        if reader_name == "NiftiImageIO":
+            _check_nifti(path)
+        volume = reader.Execute()
+    except RuntimeError as error:
+        said = str(error).strip().splitlines()[-1].removeprefix("Reason: ").strip()
+        raise Unreadable(
+            f"ITK could not read it ({said[:200]}); it is probably cut off or damaged: copy it "
+            "again from where it came"
+        ) from None
+    return _image(volume, _states_spacing(path, reader_name), path)
+
+
+def _bytes_per_value(pixel_id: int) -> int:
+    kind = sitk.GetPixelIDValueAsString(pixel_id)
+    bits = next((bits for bits in (8, 16, 32, 64) if str(bits) in kind), 64)
+    return bits // 8
+
+
+def _image(volume: sitk.Image, calibrated: bool, path: Path) -> Image:
+    pixels: NDArray[Any] = sitk.GetArrayFromImage(volume)
+    components = volume.GetNumberOfComponentsPerPixel()
+    dimensions = volume.GetDimension()
+    if components not in (1, 3):
+        raise Unreadable(f"it has {components} values per pixel; save one component of it")
+    if components == 3 and pixels.dtype != np.uint8:
+        raise Unreadable("it has vectors, not colours, in each pixel; save one component of it")
+    if dimensions == 4:
+        if volume.GetSize()[3] > 1:
+            raise Unreadable("it has four dimensions; save one time point or channel of it")
+        volume, pixels, dimensions = volume[..., 0], pixels[0], 3
+    spacing = tuple(reversed(volume.GetSpacing())) if calibrated else (1.0,) * dimensions
+    matrix = np.array(volume.GetDirection()).reshape(dimensions, dimensions)
+    origin = volume.GetOrigin()
+    notes = () if calibrated else ("the file states no spacing",)
+    return Image(
+        tidy(pixels),
+        "zyx" if dimensions == 3 else "yx",
+        tuple(float(step) for step in spacing),
+        calibrated,
+        colour=components == 3,
+        origin=(origin[0], origin[1], origin[2]) if dimensions == 3 else None,
+        direction=tuple(tuple(row) for row in matrix.tolist()) if dimensions == 3 else None,
+        source=path,
+        notes=notes,
+    )
+
+
+def _states_spacing(path: Path, reader_name: str) -> bool:
+    """Tell whether the file states a spacing; ITK says 1 where it does not."""
+    if reader_name == "NiftiImageIO":
+        return True
+    with path.open("rb") as file:
+        head = file.read(2**16)
+    if reader_name == "NrrdImageIO":
+        head = head.partition(b"\n\n")[0].lower()
+        return b"\nspacings:" in head or b"\nspace directions:" in head
+    return b"ElementSpacing" in head or b"ElementSize" in head
+
+
+def _check_nifti(path: Path) -> None:
+    """Refuse a NIfTI file with fewer pixels than it declares: ITK reads zeros for them."""
+    if path.name.lower().endswith((".hdr", ".img", ".img.gz")):
+        head, body = _pair(path)
+    else:
+        head = body = path
+    with _open(head) as file:
+        header = file.read(540)
+    start, stored = _nifti_extent(header)
+    expected = stored + (start if head == body else 0)
+    held = 0
+    try:
+        with _open(body) as file:
+            while chunk := file.read(2**20):
+                held += len(chunk)
+    except (EOFError, gzip.BadGzipFile, OSError):
+        raise Unreadable("its compressed data are cut off or damaged; copy it again") from None
+    if held < expected:
+        raise Unreadable(
+            f"its pixel data are cut off ({held:,} of {expected:,} bytes); copy it again from "
+            "where it came"
+        )
+
+
+def _open(path: Path) -> Any:
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    return gzip.open(path) if packed else path.open("rb")
+
+
+def _pair(path: Path) -> tuple[Path, Path]:
+    stem = path.name.lower().removesuffix(".gz")[:-4]
+    base = path.with_name(path.name[: len(stem)])
+    bodies = [Path(f"{base}{suffix}") for suffix in (".img", ".img.gz", ".IMG")]
+    body = next((body for body in bodies if body.is_file()), None)
+    head = Path(f"{base}.hdr")
+    if body is None or not head.is_file():
+        raise Unreadable("it is one half of a .hdr and .img pair; put both into one folder")
+    return head, body
+
+
+def _nifti_extent(header: bytes) -> tuple[int, int]:
+    """Read where the pixels start and how many bytes they take, from NIfTI-1 or NIfTI-2."""
+    for order in "<>":
+        (kind,) = struct.unpack_from(order + "i", header)
+        if kind == 348:
+            lengths = struct.unpack_from(order + "8h", header, 40)
+            (bits,) = struct.unpack_from(order + "h", header, 72)
+            (start,) = struct.unpack_from(order + "f", header, 108)
+        elif kind == 540 and len(header) >= 540:
+            lengths = struct.unpack_from(order + "8q", header, 16)
+            (bits,) = struct.unpack_from(order + "h", header, 14)
+            (start,) = struct.unpack_from(order + "q", header, 168)
+        else:
+            continue
+        sizes = lengths[1 : lengths[0] + 1]
+        if not 1 <= lengths[0] <= 7 or min(sizes) < 1 or not math.isfinite(start) or bits < 1:
+            break
+        return max(int(start), 0), math.prod(sizes) * bits // 8
+    raise Unreadable("its NIfTI header is damaged; copy it again from where it came")
