@@ -170,8 +170,8 @@ def read_table(path: Path) -> Table:
     parsed = {mark: _parse(path, text, mark) for mark in candidates}
     even = [mark for mark in candidates if not _uneven(parsed[mark])]
     if len(even) > 1:
-        names = " or ".join(_DELIMITERS[mark] for mark in even)
-        raise TableError(f"{path.name} could be separated by {names}; use one of them only.")
+        either = " or ".join(_DELIMITERS[mark] for mark in even)
+        raise TableError(f"{path.name} could be separated by {either}; use one of them only.")
     if not even:
         mark = max(candidates, key=lambda mark: len(parsed[mark][0][1]))
         raise TableError(
