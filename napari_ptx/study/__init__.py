@@ -1,1 +1,47 @@
-"""study."""
+"""The record of a reader study: who reads what, when, blinded, and nothing is ever lost.
+
+``Study`` is the coordinator's side, ``Desk`` the reader's.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_ptx.study.desk import Desk
+    from napari_ptx.study.protocol import Protocol
+    from napari_ptx.study.study import Study
+    from napari_ptx.study.types import (
+        CaseInfo,
+        DeskCase,
+        Draft,
+        Problem,
+        Reading,
+        RoundStatus,
+        Status,
+        StudyError,
+    )
+
+__all__ = [
+    "CaseInfo",
+    "Desk",
+    "DeskCase",
+    "Draft",
+    "Problem",
+    "Protocol",
+    "Reading",
+    "RoundStatus",
+    "Status",
+    "Study",
+    "StudyError",
+]
+
+_HOMES = {"Desk": "desk", "Protocol": "protocol", "Study": "study"}
+
+
+def __getattr__(name: str) -> Any:
+    # SQLAlchemy is not loaded before a study is asked for.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'types')}"), name)

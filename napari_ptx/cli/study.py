@@ -1,0 +1,207 @@
+"""``napari-ptx study``: make a study, watch it, bring readings in and out, check it."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_ptx.cli.show import Json, console, running
+
+if TYPE_CHECKING:
+    from napari_ptx.study import RoundStatus, Status
+
+app = typer.Typer(
+    help="Make a reader study, watch its progress, bring readings in and out, check the record.",
+    no_args_is_help=True,
+)
+
+File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
+Reader = Annotated[str, typer.Option(help="Whose readings.")]
+Round = Annotated[int, typer.Option(min=1, max=2, help="The round they belong to.")]
+
+
+@app.command()
+def new(
+    study: Annotated[Path, typer.Argument(metavar="STUDY", help="The new file; ends in .ptx.")],
+    cohort: Annotated[
+        Path, typer.Option(help="Table (CSV, Parquet) with the columns case, patient, image.")
+    ],
+    readers: Annotated[str, typer.Option(metavar="A,B", help="The readers' names.")],
+    reread: Annotated[
+        int, typer.Option(min=0, help="Cases that each reader reads a second time; 0 for none.")
+    ] = 0,
+    washout_days: Annotated[
+        int, typer.Option(min=0, help="Days from a reader's end of round 1 to round 2.")
+    ] = 60,
+    seed: Annotated[int, typer.Option(help="Fixes orders, codes and the reread cases.")] = 1,
+    name: Annotated[str | None, typer.Option(help="The study's name; else the file's.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a study: read and hash every image, draw every reader's worklist.
+
+    The cases that are read again are the same for each reader; the order and the
+    codes are not the same for any two sessions.
+    """
+    from napari_ptx.study import Protocol, Study
+
+    protocol = Protocol(
+        readers=tuple(reader.strip() for reader in readers.split(",") if reader.strip()),
+        reread=reread,
+        washout_days=washout_days,
+        seed=seed,
+    )
+    with (
+        running("Making the study") as progress,
+        Study.create(study, cohort, protocol, name=name, progress=progress) as made,
+    ):
+        state, path = made.status(), made.path
+    if json:
+        _print_json({"path": str(path), **state.to_json()})
+        return
+    console().print(f"Made {path}", highlight=False)
+    _show(state)
+
+
+@app.command()
+def status(study: File, json: Json = False) -> None:
+    """Show how far each reader is in each round."""
+    from napari_ptx.study import Study
+
+    with Study.open(study) as opened:
+        state = opened.status()
+    if json:
+        _print_json(state.to_json())
+    else:
+        _show(state)
+
+
+@app.command("import-readings")
+def import_readings(
+    study: File,
+    table: Annotated[
+        Path,
+        typer.Argument(
+            metavar="READINGS.csv",
+            help="Columns case, roi (an ImageJ file or a mask image, relative to the table), "
+            "and where needed frame (from 0), reason (not assessable), finished_at (ISO 8601).",
+        ),
+    ],
+    reader: Reader,
+    round: Round = 1,
+    threshold: Annotated[
+        float | None, typer.Option(help="Mask images: a pixel above this value is inside.")
+    ] = None,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="Mask images: the dark pixels are inside.")
+    ] = False,
+    replace: Annotated[
+        bool,
+        typer.Option("--replace", help="Also where the reader has drawn; the drawing is kept."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Bring in readings that were made elsewhere; all rows or none.
+
+    What the record has already is not added again.
+    """
+    from napari_ptx.study import Study
+
+    with running("Importing readings") as progress, Study.open(study) as opened:
+        count = opened.import_readings(
+            reader,
+            round,
+            table,
+            threshold=threshold,
+            invert=invert,
+            replace=replace,
+            progress=progress,
+        )
+    if json:
+        _print_json({"imported": count})
+    else:
+        console().print(f"{count} new readings of {reader}, round {round}", highlight=False)
+
+
+@app.command()
+def export(
+    study: File,
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
+    ],
+    json: Json = False,
+) -> None:
+    """Write the latest readings: CSV with measurements, ImageJ ROI sets, masks."""
+    from napari_ptx.study import Study
+
+    with running("Exporting") as progress, Study.open(study) as opened:
+        files = opened.export(folder, progress=progress)
+    if json:
+        _print_json({"files": [str(file) for file in files]})
+    else:
+        console().print(f"{len(files)} files in {folder}", highlight=False)
+
+
+@app.command()
+def verify(
+    study: File,
+    images: Annotated[
+        bool, typer.Option("--images", help="Read every image, too, and compare its pixels.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Recompute every hash of the record; exit status 1 if anything does not fit."""
+    from napari_ptx.study import Study
+
+    with running("Checking the record") as progress, Study.open(study) as opened:
+        problems = opened.verify(images=images, progress=progress)
+    if json:
+        _print_json({"problems": [vars(problem) for problem in problems]})
+    elif problems:
+        for problem in problems:
+            console().print(problem.text, highlight=False, markup=False)
+        console().print(f"{len(problems)} problems found", highlight=False)
+    else:
+        checked = "The record and the images fit" if images else "The record fits"
+        console().print(f"{checked} every hash.")
+    if problems:
+        raise typer.Exit(1)
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json_format.dumps(value, indent=2, allow_nan=False))
+
+
+def _show(status: Status) -> None:
+    from rich.table import Table
+
+    out = console()
+    grid = Table(
+        title=f"{status.name}: {status.cases} cases", title_justify="left", box=None, pad_edge=False
+    )
+    for heading in ("Reader", "Round", "Finished", "Begun", "State", "Last at work"):
+        grid.add_column(heading, justify="right" if heading in ("Finished", "Begun") else "left")
+    for entry in status.rounds:
+        grid.add_row(
+            entry.reader,
+            str(entry.round),
+            f"{entry.finished}/{entry.total}",
+            str(entry.started),
+            _state(entry),
+            f"{entry.last_active:%Y-%m-%d %H:%M}" if entry.last_active else "",
+        )
+    out.print(grid)
+    for warning in status.warnings:
+        out.print(f"Note: {warning}", highlight=False, markup=False)
+
+
+def _state(entry: RoundStatus) -> str:
+    if entry.early_reason:
+        return f"{entry.state}, opened early: {entry.early_reason}"
+    if entry.state == "sealed" and entry.opens_on:
+        return f"sealed until {entry.opens_on:%Y-%m-%d}"
+    if entry.state == "waiting":
+        return "waiting for round 1"
+    return entry.state

@@ -1,0 +1,390 @@
+"""``Desk``: the only way from a reader's session to the record.
+
+A desk sees its own worklist and nothing else: no other reader, no other round, no
+truth, no names, no dates. What it raises names a case by its code. Errors of lower
+rooms, which name files, are replaced, not chained.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from types import TracebackType
+from typing import Any
+
+from sqlalchemy import select
+
+from napari_ptx.image.types import Image, ImageError
+from napari_ptx.roi.outline import Outline
+from napari_ptx.study import ledger, opening, paths
+from napari_ptx.study.drafts import Fold, fold
+from napari_ptx.study.protocol import Protocol
+from napari_ptx.study.rounds import case_states
+from napari_ptx.study.store import Store
+from napari_ptx.study.tables import (
+    AssignmentRow,
+    ImageRow,
+    StrokeRow,
+    StudyRow,
+)
+from napari_ptx.study.times import Clock
+from napari_ptx.study.types import DeskCase, Draft, StudyError
+
+View = Mapping[str, Any]
+
+
+class Desk:
+    """One reader's session. Get it from ``Study.desk``; close it when done.
+
+    Every method that adds to the record returns when the addition is on disk.
+    ``image`` may be called from another thread; the rest belongs to one thread.
+    ``view`` is what the app wants kept with the step (zoom, centre, window, tool,
+    frame), as JSON can say it; ``seconds`` is active time since the step before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reader: str,
+        round: int,
+        *,
+        clock: Clock,
+        early_reason: str | None = None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._folds: dict[int, Fold] = {}
+        self._alive = True
+        self._closed = False
+        with ExitStack() as undo:
+            undo.callback(store.close)
+            with store.read() as db:
+                self._key = ledger.session_key(db, reader, round)
+                study = db.scalars(select(StudyRow)).one()
+                self._study_name = study.name
+                # The protocol names the other readers: it does not stay with the desk.
+                protocol = Protocol.from_json(json.loads(study.protocol))
+                self._idle_seconds = protocol.idle_seconds
+            self._lock = store.lock(self._key.id)
+            undo.callback(self._lock.release)
+            opening.open_round(store, protocol, self._key, clock, early_reason)
+            self._load()
+            undo.pop_all()
+
+    def _load(self) -> None:
+        with self._store.read() as db:
+            rows = db.execute(
+                select(AssignmentRow, ImageRow.shape)
+                .join(ImageRow, ImageRow.id == AssignmentRow.image_id)
+                .where(AssignmentRow.session_id == self._key.id)
+                .order_by(AssignmentRow.position)
+            ).all()
+            states = case_states(db, self._key.id)
+            # Where the reader last did something; an import is not the reader's doing.
+            last = db.scalar(
+                select(StrokeRow.assignment_id)
+                .where(StrokeRow.session_id == self._key.id, StrokeRow.kind != "import")
+                .order_by(StrokeRow.number.desc())
+                .limit(1)
+            )
+        self._assignments = [row for row, _ in rows]
+        shapes = [json.loads(shape) for _, shape in rows]
+        self._frames = [shape[0] if len(shape) == 3 else 1 for shape in shapes]
+        self._states = [states[row.id] for row in self._assignments]
+        ids = [row.id for row in self._assignments]
+        self._position = ids.index(last) if last is not None else 0
+
+    @property
+    def reader(self) -> str:
+        """The reader at the desk."""
+        return self._key.reader
+
+    @property
+    def round(self) -> int:
+        """1 or 2."""
+        return self._key.round
+
+    @property
+    def study_name(self) -> str:
+        """The study's name."""
+        return self._study_name
+
+    @property
+    def idle_seconds(self) -> float:
+        """After how long without an event a reader counts as idle."""
+        return self._idle_seconds
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is closed for good."""
+        return self._closed
+
+    @property
+    def cases(self) -> tuple[DeskCase, ...]:
+        """The worklist in its reading order."""
+        return tuple(
+            DeskCase(index, row.code, state)
+            for index, (row, state) in enumerate(zip(self._assignments, self._states, strict=True))
+        )
+
+    @property
+    def position(self) -> int:
+        """The index of the case at hand; it survives a restart."""
+        return self._position
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """How many cases are finished, and how many there are."""
+        return self._states.count("finished"), len(self._states)
+
+    def image(self, index: int) -> Image:
+        """Read the image of a case; it does not say which file it came from.
+
+        Raises
+        ------
+        StudyError
+            Names the case's code if the image has moved or changed.
+        """
+        from napari_ptx.image import read_image
+
+        row = self._assignment(index)
+        with self._store.read() as db:
+            known = db.get_one(ImageRow, row.image_id)
+        image = None
+        # The sentence of an ImageError names the file, and would stay with our own
+        # error as its context if that were raised in the handler.
+        with suppress(ImageError):
+            image = read_image(paths.from_record(known.path, self._store.path))
+        if image is None:
+            raise StudyError(
+                f"The image of case {row.code} cannot be read: it was moved, removed or damaged. "
+                "Ask the coordinator; the other cases can go on."
+            )
+        if image.sha256 != known.sha256:
+            raise StudyError(
+                f"The image of case {row.code} has changed since the study was made. "
+                "Ask the coordinator; the other cases can go on."
+            )
+        return dataclasses.replace(image, source=None, notes=())
+
+    def draft(self, index: int) -> Draft:
+        """Give the work on a case as it stands."""
+        return self._fold(index).draft()
+
+    def record(
+        self,
+        index: int,
+        outlines: Sequence[Outline],
+        action: str,
+        view: View | None = None,
+        seconds: float = 0.0,
+    ) -> Draft:
+        """Keep a finished stroke.
+
+        Parameters
+        ----------
+        outlines
+            All outlines of the case after it.
+        action
+            What the reader did, in the app's words ("freehand", "move vertex", ...).
+        """
+        frames = self._frames[self._index(index)]
+        for outline in outlines:
+            if not 0 <= outline.frame < frames:
+                raise StudyError(
+                    f"An outline is on frame {outline.frame + 1}, but case "
+                    f"{self._assignment(index).code} has {frames}; draw it on a frame of the image."
+                )
+        return self._step(
+            index, "stroke", view, seconds, action=action, outlines=ledger.outlines_text(outlines)
+        )
+
+    def undo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
+        """Take the last stroke back; with none left, nothing happens."""
+        if not self._fold(index).can_undo:
+            return self.draft(index)
+        return self._step(index, "undo", view, seconds)
+
+    def redo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
+        """Repeat the stroke that was taken back; with none, nothing happens."""
+        if not self._fold(index).can_redo:
+            return self.draft(index)
+        return self._step(index, "redo", view, seconds)
+
+    def go(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> None:
+        """Go to a case. ``view`` and ``seconds`` belong to the one that is left.
+
+        With the index of the case at hand it only records those two.
+        """
+        self._index(index)
+        if view or seconds:
+            self._step(self._position, "look", view, seconds)
+        if index != self._position:
+            self._step(index, "go", None, 0.0)
+
+    def finish(
+        self,
+        index: int,
+        *,
+        view: View | None = None,
+        seconds: float = 0.0,
+        not_assessable: str | None = None,
+    ) -> DeskCase:
+        """Finish a case: its outlines, or the reason why there are none, are the reading.
+
+        Finishing a case again after a change adds a revision; without one it does not.
+        """
+        reason = (not_assessable or "").strip() or None
+        work = self._fold(index)
+        row = self._assignment(index)
+        outlines = "[]" if reason else work.outlines
+        if not reason and outlines == "[]":
+            raise StudyError(
+                f"Case {row.code} has no outline; draw one, or say why it is not assessable."
+            )
+        seconds = _seconds(seconds)
+        self._require_open()
+        with self._store.write() as db:
+            at = ledger.stamp(db, self._clock())
+            last = ledger.latest_reading(db, row.id)
+            changed = last is None or (last.outlines, last.reason) != (outlines, reason)
+            stroke = ledger.add_stroke(
+                db,
+                self._key,
+                row,
+                "finish",
+                at,
+                view=view or json.loads(work.view),
+                seconds=seconds,
+                reason=reason,
+                revision=(last.revision if last else 0) + changed,
+            )
+            if changed:
+                ledger.add_reading(
+                    db,
+                    self._key,
+                    row,
+                    db.get_one(ImageRow, row.image_id).sha256,
+                    stroke,
+                    outlines=outlines,
+                    active_seconds=work.seconds + seconds,
+                    finished_at=at,
+                    origin="drawn",
+                )
+        self._apply(index, stroke)
+        return self.cases[index]
+
+    def close_session(self) -> None:
+        """Close the session for good: nothing in it can change any more.
+
+        Raises
+        ------
+        StudyError
+            While a case is not finished.
+        """
+        self._require_open()
+        finished, total = self.progress
+        if finished < total:
+            raise StudyError(
+                f"{total - finished} of {total} cases are not finished; finish them before you "
+                "close the session."
+            )
+        with self._store.write() as db:
+            at = ledger.stamp(db, self._clock())
+            ledger.add_event(db, "closed", at, reader=self.reader, round=self.round)
+        self._closed = True
+
+    def close(self) -> None:
+        """Leave the desk; everything is in the record already."""
+        if self._alive:
+            self._alive = False
+            self._store.close()
+            self._lock.release()
+
+    def __enter__(self) -> Desk:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _step(
+        self,
+        index: int,
+        kind: str,
+        view: View | None,
+        seconds: float,
+        *,
+        action: str = "",
+        outlines: str | None = None,
+    ) -> Draft:
+        row = self._assignment(index)
+        work = self._fold(index)
+        seconds = _seconds(seconds)
+        self._require_open()
+        with self._store.write() as db:
+            stroke = ledger.add_stroke(
+                db,
+                self._key,
+                row,
+                kind,
+                ledger.stamp(db, self._clock()),
+                action=action,
+                outlines=outlines,
+                view=view,
+                seconds=seconds,
+            )
+        self._apply(index, stroke)
+        return work.draft()
+
+    def _apply(self, index: int, row: StrokeRow) -> None:
+        """Follow the record, once it is on disk."""
+        work = self._folds[index]
+        work.apply(row.kind, row.outlines, row.view, row.seconds, row.reason)
+        self._states[index] = work.state
+        self._position = index
+
+    def _fold(self, index: int) -> Fold:
+        if self._index(index) not in self._folds:
+            with self._store.read() as db:
+                self._folds[index] = fold(
+                    db.execute(
+                        select(
+                            StrokeRow.kind,
+                            StrokeRow.outlines,
+                            StrokeRow.view,
+                            StrokeRow.seconds,
+                            StrokeRow.reason,
+                        )
+                        .where(StrokeRow.assignment_id == self._assignments[index].id)
+                        .order_by(StrokeRow.number)
+                    ).tuples()
+                )
+        return self._folds[index]
+
+    def _assignment(self, index: int) -> AssignmentRow:
+        return self._assignments[self._index(index)]
+
+    def _index(self, index: int) -> int:
+        if not 0 <= index < len(self._assignments):
+            raise IndexError(f"there is no case {index} of {len(self._assignments)}")
+        return index
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise StudyError("This session is closed; nothing in it can change any more.")
+        if not self._alive:
+            raise StudyError("You have left this session; open it again to go on.")
+
+
+def _seconds(value: float) -> float:
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError(f"{value} is not a duration in seconds")
+    return float(value)

@@ -1,0 +1,301 @@
+"""Readings made elsewhere: a table of ImageJ files or mask images becomes revisions.
+
+The table is CSV with the columns ``case`` and ``roi``, and optionally ``frame``
+(counted from 0; the frame of all outlines of the row), ``reason`` (the case was not
+assessable; then ``roi`` is empty) and ``finished_at`` (ISO 8601; UTC where no zone is
+given). Other columns are ignored. Everything is checked before anything is added.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from napari_ptx.child import Progress
+from napari_ptx.roi import read_mask, read_roi, trace
+from napari_ptx.roi.outline import Outline, RoiError
+from napari_ptx.study import chain, ledger
+from napari_ptx.study.drafts import CHANGES, FINISHES
+from napari_ptx.study.ledger import SessionKey
+from napari_ptx.study.rounds import is_closed
+from napari_ptx.study.store import Store
+from napari_ptx.study.tables import AssignmentRow, CaseRow, ImageRow, StrokeRow
+from napari_ptx.study.times import Clock, to_text
+from napari_ptx.study.types import CaseInfo, StudyError
+
+if TYPE_CHECKING:
+    from napari_ptx.study.study import Study
+
+_EDGE = 1.0
+"""How far (pixels) an outline may reach over the image's border: half-pixel conventions."""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One row of the table that holds what it should."""
+
+    case: str
+    outlines: str
+    reason: str | None
+    finished_at: datetime | None
+    source: str
+
+
+class _Fault(Exception):
+    """What is wrong with one row."""
+
+
+def import_readings(
+    study: Study,
+    store: Store,
+    clock: Clock,
+    reader: str,
+    round: int,
+    table: Path,
+    *,
+    threshold: float | None,
+    invert: bool,
+    replace: bool,
+    progress: Progress | None,
+) -> int:
+    """Add the readings of a table; see ``Study.import_readings``."""
+    with store.read() as db:
+        key = ledger.session_key(db, reader, round)
+        assigned = _assigned(db, key)
+        if is_closed(db, reader, round):
+            raise StudyError(
+                f"Round {round} of {reader} is closed; nothing in it can change any more."
+            )
+    cases = {case.case: case for case in study.cases()}
+    lines = _read_table(table)
+    lock = store.lock(key.id)
+    try:
+        with store.read() as db:
+            drawn = _drawn(db, key)
+        rows: list[_Row] = []
+        faults: list[str] = []
+        seen: set[str] = set()
+        for done, (number, line) in enumerate(lines.items()):
+            case = line["case"]
+            try:
+                if case not in cases:
+                    raise _Fault("the study has no such case")
+                if case not in assigned:
+                    raise _Fault(f"the case is not among those that {reader} reads again")
+                if case in seen:
+                    raise _Fault("the case is listed twice")
+                if case in drawn and not replace:
+                    raise _Fault(f"{reader} has drawn this case; replace it by choice (--replace)")
+                rows.append(_read_row(line, cases[case], table.parent, threshold, invert, clock()))
+            except _Fault as fault:
+                faults.append(f"row {number}, case {case or '(none)'}: {fault}")
+            seen.add(case)
+            if progress is not None:
+                progress(done + 1, len(lines), f"Reading ROI {done + 1} of {len(lines)}")
+        if faults:
+            raise StudyError(
+                f"{len(faults)} of {len(lines)} rows in {table} cannot be imported, so none was; "
+                "mend these and try again:",
+                faults,
+            )
+        with store.write() as db:
+            return _add(db, key, assigned, rows, table, clock())
+    finally:
+        lock.release()
+
+
+def _assigned(db: Session, key: SessionKey) -> dict[str, AssignmentRow]:
+    """Give the worklist of the session by the cases' names."""
+    rows = db.execute(
+        select(CaseRow.name, AssignmentRow)
+        .join(ImageRow, ImageRow.case_id == CaseRow.id)
+        .join(AssignmentRow, AssignmentRow.image_id == ImageRow.id)
+        .where(AssignmentRow.session_id == key.id)
+        .options(joinedload(AssignmentRow.image))
+    )
+    return dict(rows.tuples().all())
+
+
+def _drawn(db: Session, key: SessionKey) -> set[str]:
+    """Name the cases on which the reader's own hand was the last."""
+    rows = db.execute(
+        select(CaseRow.name, StrokeRow.kind)
+        .join(ImageRow, ImageRow.case_id == CaseRow.id)
+        .join(AssignmentRow, AssignmentRow.image_id == ImageRow.id)
+        .join(StrokeRow, StrokeRow.assignment_id == AssignmentRow.id)
+        .where(
+            AssignmentRow.session_id == key.id,
+            StrokeRow.kind.in_((*CHANGES, *FINISHES)),
+        )
+        .order_by(StrokeRow.number)
+    )
+    last = dict(rows.tuples().all())
+    return {case for case, kind in last.items() if kind != "import"}
+
+
+def _read_table(table: Path) -> dict[int, dict[str, str]]:
+    """Read the table: row number as a spreadsheet counts (the header is 1) -> cells."""
+    try:
+        text = table.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise StudyError(f"{table} cannot be read ({error.strerror}); check the path.") from None
+    except UnicodeDecodeError:
+        raise StudyError(f"{table} is not UTF-8 text; save it as 'CSV UTF-8'.") from None
+    header = text.partition("\n")[0]
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""),
+        delimiter=";" if header.count(";") > header.count(",") else ",",
+        restval="",
+    )
+    if missing := [name for name in ("case", "roi") if name not in (reader.fieldnames or ())]:
+        raise StudyError(f"{table} has no column {' and no column '.join(missing)}; add it.")
+    rows = {
+        number: {name: (cell or "").strip() for name, cell in row.items() if name}
+        for number, row in enumerate(reader, start=2)
+    }
+    if not rows:
+        raise StudyError(f"{table} has no rows below its header.")
+    return rows
+
+
+def _read_row(
+    line: Mapping[str, str],
+    case: CaseInfo,
+    folder: Path,
+    threshold: float | None,
+    invert: bool,
+    now: datetime,
+) -> _Row:
+    reason = line.get("reason") or None
+    if bool(line["roi"]) == bool(reason):
+        raise _Fault(
+            "give either a roi or, where the case was not assessable, a reason"
+            if not reason
+            else "it has a roi and a reason for not being assessable; keep one of them"
+        )
+    outlines: tuple[Outline, ...] = ()
+    file_hash = None
+    if not reason:
+        path = folder / line["roi"]
+        outlines = _read_outlines(path, case, line.get("frame", ""), threshold, invert)
+        file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
+    return _Row(
+        case=case.case,
+        outlines=ledger.outlines_text(outlines),
+        reason=reason,
+        finished_at=_time(line.get("finished_at", ""), now),
+        source=chain.canonical({"file": line["roi"], "sha256": file_hash}),
+    )
+
+
+def _read_outlines(
+    path: Path, case: CaseInfo, frame: str, threshold: float | None, invert: bool
+) -> tuple[Outline, ...]:
+    try:
+        if invert:
+            outlines = trace(~read_mask(path, threshold))
+        else:
+            outlines = read_roi(path, shape=case.shape, threshold=threshold)
+    except RoiError as error:
+        raise _Fault(str(error)) from None
+    if not outlines:
+        raise _Fault(
+            f"{path.name} holds no outline; if the case was not assessable, leave roi empty and "
+            "give a reason"
+        )
+    if frame:
+        if not frame.isdecimal():
+            raise _Fault(f"the frame {frame!r} is not a number counted from 0")
+        outlines = tuple(dataclasses.replace(outline, frame=int(frame)) for outline in outlines)
+    height, width = case.shape
+    for outline in outlines:
+        if not 0 <= outline.frame < case.frames:
+            raise _Fault(f"frame {outline.frame} is not one of the image's {case.frames}")
+        low, high = outline.points.min(axis=0), outline.points.max(axis=0)
+        if low.min() < -0.5 - _EDGE or (high > np.array([height, width]) - 0.5 + _EDGE).any():
+            raise _Fault(
+                f"{path.name} reaches outside of the image ({height} x {width} pixels); is it "
+                "this case's?"
+            )
+    return outlines
+
+
+def _time(text: str, now: datetime) -> datetime | None:
+    if not text:
+        return None
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise _Fault(f"finished_at {text!r} is not an ISO 8601 time") from None
+    time = time if time.tzinfo else time.replace(tzinfo=UTC)
+    if time > now:
+        raise _Fault(f"finished_at {text} lies in the future")
+    return time
+
+
+def _add(
+    db: Session,
+    key: SessionKey,
+    assigned: Mapping[str, AssignmentRow],
+    rows: list[_Row],
+    table: Path,
+    now: datetime,
+) -> int:
+    """Add what is new; a reading that the record has already is not added again."""
+    at = ledger.stamp(db, now)
+    added = 0
+    for row in rows:
+        assignment = assigned[row.case]
+        last = ledger.latest_reading(db, assignment.id)
+        if last and (last.outlines, last.reason) == (row.outlines, row.reason):
+            continue
+        stroke = ledger.add_stroke(
+            db,
+            key,
+            assignment,
+            "import",
+            at,
+            outlines=row.outlines,
+            reason=row.reason,
+            revision=last.revision + 1 if last else 1,
+        )
+        ledger.add_reading(
+            db,
+            key,
+            assignment,
+            assignment.image.sha256,
+            stroke,
+            outlines=row.outlines,
+            active_seconds=0.0,
+            finished_at=to_text(row.finished_at) if row.finished_at else at,
+            origin="imported",
+            source=row.source,
+        )
+        added += 1
+    if added:
+        ledger.add_event(
+            db,
+            "imported",
+            at,
+            reader=key.reader,
+            round=key.round,
+            text=chain.canonical(
+                {
+                    "table": table.name,
+                    "sha256": hashlib.sha256(table.read_bytes()).hexdigest(),
+                    "readings": added,
+                }
+            ),
+        )
+    return added

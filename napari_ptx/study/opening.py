@@ -1,0 +1,72 @@
+"""The beginning of a session: whether a round may be opened, and what is put on record."""
+
+from __future__ import annotations
+
+from napari_ptx.study import ledger
+from napari_ptx.study.ledger import SessionKey
+from napari_ptx.study.protocol import Protocol
+from napari_ptx.study.rounds import round_status
+from napari_ptx.study.store import Store
+from napari_ptx.study.times import Clock
+from napari_ptx.study.types import RoundStatus, StudyError
+
+
+def open_round(
+    store: Store,
+    protocol: Protocol,
+    key: SessionKey,
+    clock: Clock,
+    early_reason: str | None = None,
+) -> None:
+    """Open a round for its reader, or raise ``StudyError`` with what has to happen first.
+
+    The first opening is an event of the record. Opening a second round closes the
+    reader's first one: an outline made weeks ago must not be at hand.
+    """
+    reason = (early_reason or "").strip() or None
+    with store.read() as db:
+        status = round_status(db, protocol, key.reader, key.round, clock())
+        first_time = not status.opened
+        earlier = ledger.session_key(db, key.reader, key.round - 1) if key.round > 1 else None
+    _require(status, reason)
+    if not first_time:
+        return
+    # Nobody may be at work in the round that is about to be closed.
+    earlier_lock = store.lock(earlier.id) if earlier else None
+    try:
+        with store.write() as db:
+            at = ledger.stamp(db, clock())
+            if earlier and (
+                round_status(db, protocol, key.reader, earlier.round, clock()).state != "closed"
+            ):
+                ledger.add_event(db, "closed", at, reader=key.reader, round=earlier.round)
+            early = status.state == "sealed"
+            ledger.add_event(
+                db,
+                "opened early" if early else "opened",
+                at,
+                reader=key.reader,
+                round=key.round,
+                text=reason if early and reason else "",
+            )
+    finally:
+        if earlier_lock:
+            earlier_lock.release()
+
+
+def _require(status: RoundStatus, reason: str | None) -> None:
+    if status.state == "closed":
+        raise StudyError(
+            f"Round {status.round} of {status.reader} is closed; nothing in it can change any more."
+        )
+    if status.state == "waiting":
+        raise StudyError(
+            f"Round {status.round} of {status.reader} opens after round {status.round - 1} is "
+            "finished; finish that first."
+        )
+    if status.state == "sealed" and reason is None:
+        assert status.opens_on is not None
+        raise StudyError(
+            f"Round {status.round} of {status.reader} is sealed until "
+            f"{status.opens_on:%Y-%m-%d %H:%M} UTC; wait, or give a reason to open it earlier."
+        )

@@ -1,0 +1,413 @@
+"""``Study``: the coordinator's side of a study, which may see everything."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, selectinload
+
+from napari_ptx.child import Progress
+from napari_ptx.image.types import Image, ImageError, Region
+from napari_ptx.study import paths
+from napari_ptx.study.create import create_study
+from napari_ptx.study.drafts import parse_outlines
+from napari_ptx.study.protocol import Protocol
+from napari_ptx.study.rounds import round_status
+from napari_ptx.study.store import Store
+from napari_ptx.study.tables import (
+    AssignmentRow,
+    CaseRow,
+    ImageRow,
+    ReaderRow,
+    ReadingRow,
+    SessionRow,
+    SettingRow,
+    StudyRow,
+    TruthRow,
+)
+from napari_ptx.study.times import Clock, from_text, utc_now
+from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyError
+
+if TYPE_CHECKING:
+    from napari_ptx.image.cohort import Cohort
+    from napari_ptx.study.desk import Desk
+
+
+class Study:
+    """A study's record, for the coordinator. Readers work at a ``Desk``.
+
+    Make one with ``Study.create`` or ``Study.open``; it is a context manager.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        with store.read() as db:
+            row = db.scalars(select(StudyRow)).one()
+            self._name = row.name
+            self._uid = row.uid
+            self._protocol = Protocol.from_json(json.loads(row.protocol))
+        self._cases: tuple[CaseInfo, ...] | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        cohort: Cohort | str | Path,
+        protocol: Protocol,
+        *,
+        name: str | None = None,
+        progress: Progress | None = None,
+        clock: Clock = utc_now,
+    ) -> Study:
+        """Make a study file from a cohort table and open it.
+
+        Every image is decoded and hashed. The file appears whole or not at all.
+
+        Parameters
+        ----------
+        path
+            The new file; it must end in ``.ptx`` and not exist.
+        cohort
+            A table with the columns case, patient, image, or the path of one. Other
+            columns are kept; ``label`` and ``roi`` are truth and never reach a reader.
+        protocol
+            What was decided before the first reading.
+        name
+            Of the study; by default the file's. Together with the protocol's seed it
+            fixes orders, codes and the reread subset.
+        clock
+            Gives the present; simulations pass their own.
+
+        Raises
+        ------
+        StudyError
+            With one line for each bad row.
+        CohortError
+            For a path of a table that is itself wrong.
+        """
+        path = Path(path).absolute()
+        if isinstance(cohort, str | Path):
+            from napari_ptx.image.cohort import read_cohort
+
+            cohort = read_cohort(cohort)
+        create_study(path, cohort, protocol, name=name, progress=progress, clock=clock)
+        return cls.open(path, clock=clock)
+
+    @classmethod
+    def open(cls, path: str | Path, *, clock: Clock = utc_now) -> Study:
+        """Open a study file.
+
+        Raises
+        ------
+        StudyError
+            If it is missing, not a study, read-only, or from a newer version.
+        """
+        return cls(Store.open(Path(path).absolute()), clock)
+
+    def close(self) -> None:
+        """Close the file. Desks that were opened stay open."""
+        self._store.close()
+
+    def __enter__(self) -> Study:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def path(self) -> Path:
+        """The study file."""
+        return self._store.path
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._name
+
+    @property
+    def uid(self) -> str:
+        """What tells this study from any other."""
+        return self._uid
+
+    @property
+    def protocol(self) -> Protocol:
+        """What was decided before the first reading."""
+        return self._protocol
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """The readers' names, as the protocol lists them."""
+        return self._protocol.readers
+
+    def cases(self) -> tuple[CaseInfo, ...]:
+        """Give all cases in the order of the cohort table."""
+        if self._cases is None:
+            with self._store.read() as db:
+                self._cases = _cases(db, self.path)
+        return self._cases
+
+    def case(self, name: str) -> CaseInfo:
+        """Give one case by its name; ``StudyError`` if there is none."""
+        for case in self.cases():
+            if case.case == name:
+                return case
+        raise StudyError(f"The study {self.name} has no case {name}.")
+
+    def image(self, case: str) -> Image:
+        """Read the image of a case and check that it is the one of the record.
+
+        Raises
+        ------
+        StudyError
+            Names the case if its image has moved or changed.
+        """
+        info = self.case(case)
+        from napari_ptx.image import read_image
+
+        try:
+            image = read_image(info.image)
+        except ImageError as error:
+            raise StudyError(f"The image of case {case} cannot be read: {error.message}") from error
+        if image.sha256 != info.sha256:
+            raise StudyError(
+                f"The image of case {case}, {info.image}, has changed since the study was made; "
+                "put the original file back."
+            )
+        return image
+
+    def status(self, now: datetime | None = None) -> Status:
+        """Tell how far each reader is in each round, at ``now``."""
+        now = now or self._clock()
+        with self._store.read() as db:
+            return Status(
+                name=self.name,
+                cases=db.scalar(select(func.count(CaseRow.id))) or 0,
+                rounds=tuple(
+                    round_status(db, self.protocol, reader, round_, now)
+                    for reader in self.readers
+                    for round_ in self.protocol.rounds
+                ),
+                warnings=_warnings(db),
+                verified=_verified(db),
+            )
+
+    def desk(
+        self,
+        reader: str,
+        round: int,
+        *,
+        clock: Clock | None = None,
+        early_reason: str | None = None,
+    ) -> Desk:
+        """Begin or resume a reader's session.
+
+        Opening round 2 closes the reader's round 1: an outline made weeks ago must
+        not be at hand.
+
+        Parameters
+        ----------
+        early_reason
+            Why round 2 is opened before its washout is over. It goes into the record
+            and is shown in every status.
+
+        Raises
+        ------
+        StudyError
+            For an unknown reader or round, a round that is closed, waiting or
+            sealed, and a session that is open elsewhere.
+        """
+        from napari_ptx.study.desk import Desk
+
+        return Desk(
+            Store.open(self.path),
+            reader,
+            round,
+            clock=clock or self._clock,
+            early_reason=early_reason,
+        )
+
+    def readings(self, reader: str | None = None, round: int | None = None) -> tuple[Reading, ...]:
+        """Give the latest finished revision of each reading, sorted by reader, round, case."""
+        latest = (
+            select(ReadingRow.assignment_id, func.max(ReadingRow.revision).label("revision"))
+            .group_by(ReadingRow.assignment_id)
+            .subquery()
+        )
+        query = (
+            select(ReadingRow, CaseRow.name, CaseRow.patient, ReaderRow.name, SessionRow.round)
+            .join(
+                latest,
+                (latest.c.assignment_id == ReadingRow.assignment_id)
+                & (latest.c.revision == ReadingRow.revision),
+            )
+            .join(AssignmentRow, AssignmentRow.id == ReadingRow.assignment_id)
+            .join(SessionRow, SessionRow.id == AssignmentRow.session_id)
+            .join(ReaderRow, ReaderRow.id == SessionRow.reader_id)
+            .join(ImageRow, ImageRow.id == AssignmentRow.image_id)
+            .join(CaseRow, CaseRow.id == ImageRow.case_id)
+            .order_by(ReaderRow.id, SessionRow.round, CaseRow.id)
+        )
+        if reader is not None:
+            query = query.where(ReaderRow.name == reader)
+        if round is not None:
+            query = query.where(SessionRow.round == round)
+        with self._store.read() as db:
+            return tuple(_reading(*row) for row in db.execute(query))
+
+    def import_readings(
+        self,
+        reader: str,
+        round: int,
+        table: str | Path,
+        *,
+        threshold: float | None = None,
+        invert: bool = False,
+        replace: bool = False,
+        progress: Progress | None = None,
+    ) -> int:
+        """Add the readings of a table (``importing``) and give how many were new.
+
+        Parameters
+        ----------
+        table
+            CSV with the columns case, roi (an ImageJ file or a mask image, relative
+            to the table), and optionally frame, reason, finished_at.
+        threshold, invert
+            For mask images: what counts as inside (``roi.read_mask``), and whether
+            the inside is what lies below instead.
+        replace
+            Whether a case that the reader has drawn gets the table's reading as its
+            latest revision; otherwise it is refused.
+
+        Raises
+        ------
+        StudyError
+            With one line for each bad row; nothing has been added then.
+        """
+        from napari_ptx.study.importing import import_readings
+
+        return import_readings(
+            self,
+            self._store,
+            self._clock,
+            reader,
+            round,
+            Path(table),
+            threshold=threshold,
+            invert=invert,
+            replace=replace,
+            progress=progress,
+        )
+
+    def export(self, folder: str | Path, *, progress: Progress | None = None) -> list[Path]:
+        """Write all latest readings as CSV, ImageJ ROIs and masks; give the files.
+
+        Raises
+        ------
+        StudyError
+            If the folder holds anything that an export has not put there.
+        """
+        from napari_ptx.study.exporting import export
+
+        return export(self, Path(folder), progress=progress)
+
+    def verify(
+        self, *, images: bool = False, progress: Progress | None = None
+    ) -> tuple[Problem, ...]:
+        """Recompute every hash of the record and name each thing that does not fit.
+
+        Parameters
+        ----------
+        images
+            Read every image file, too, and compare its pixels.
+        """
+        from napari_ptx.study.verify import verify
+
+        problems = verify(self._store, images=images, progress=progress)
+        with self._store.write() as db:
+            text = json.dumps(
+                {"at": self._clock().isoformat(), "problems": len(problems), "images": images}
+            )
+            db.merge(SettingRow(name="verified", value=text))
+        return problems
+
+
+def _cases(db: Session, study: Path) -> tuple[CaseInfo, ...]:
+    truth: dict[int, dict[str, object]] = defaultdict(dict)
+    for row in db.scalars(select(TruthRow)):
+        truth[row.case_id][row.name] = json.loads(row.value)
+    rows = db.scalars(select(CaseRow).options(selectinload(CaseRow.images)).order_by(CaseRow.id))
+    return tuple(
+        case_info(row, row.images[0], study, {**json.loads(row.extra), **truth[row.id]})
+        for row in rows
+    )
+
+
+def case_info(case: CaseRow, image: ImageRow, study: Path, extra: dict[str, object]) -> CaseInfo:
+    """Give a case and its image as a value."""
+    shape: list[int] = json.loads(image.shape)
+    spacing: list[float] = json.loads(image.spacing)
+    return CaseInfo(
+        case=case.name,
+        patient=case.patient,
+        image=paths.from_record(image.path, study),
+        sha256=image.sha256,
+        axes=image.axes,
+        shape=(shape[-2], shape[-1]),
+        frames=shape[0] if len(shape) == 3 else 1,
+        spacing=(spacing[-2], spacing[-1]) if image.calibrated else None,
+        regions=tuple(
+            Region(**{**region, "spacing": tuple(region["spacing"])})
+            for region in json.loads(image.regions)
+        ),
+        extra=extra,
+    )
+
+
+def _reading(row: ReadingRow, case: str, patient: str, reader: str, round_: int) -> Reading:
+    return Reading(
+        case=case,
+        patient=patient,
+        reader=reader,
+        round=round_,
+        revision=row.revision,
+        outlines=parse_outlines(row.outlines),
+        assessable=row.assessable,
+        reason=row.reason,
+        active_seconds=row.active_seconds,
+        view=json.loads(row.view),
+        finished_at=from_text(row.finished_at),
+        origin="imported" if row.origin == "imported" else "drawn",
+    )
+
+
+def _warnings(db: Session) -> tuple[str, ...]:
+    """Name the cases that are the same picture: they are not independent."""
+    same: dict[str, list[str]] = defaultdict(list)
+    for sha256, case in db.execute(
+        select(ImageRow.sha256, CaseRow.name).join(CaseRow).order_by(CaseRow.id)
+    ):
+        same[sha256].append(case)
+    return tuple(
+        f"The cases {', '.join(cases)} have the same pixels."
+        for cases in same.values()
+        if len(cases) > 1
+    )
+
+
+def _verified(db: Session) -> dict[str, object] | None:
+    row = db.get(SettingRow, "verified")
+    value: dict[str, object] | None = json.loads(row.value) if row else None
+    return value
