@@ -16,6 +16,7 @@ from napari.utils.notifications import show_error
 from psygnal import Signal
 
 from napari_ptx.docks import recent
+from napari_ptx.docks.compat import unwrap
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
@@ -36,8 +37,7 @@ _hubs: WeakKeyDictionary[Viewer, Hub] = WeakKeyDictionary()
 
 def of(viewer: Viewer) -> Hub:
     """Give the one hub of a viewer; see ``Hub.of``."""
-    # Docks opened from code get napari's proxy; the hub belongs to the viewer itself.
-    viewer = getattr(viewer, "__wrapped__", viewer)
+    viewer = unwrap(viewer)
     if viewer not in _hubs:
         _hubs[viewer] = Hub(viewer)
     return _hubs[viewer]

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptx.docks.compat import unwrap
 from napari_ptx.docks.hub import Hub
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Dock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
-        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.viewer: Viewer = unwrap(napari_viewer)
         self.hub = Hub.of(self.viewer)
         self.hub.register(self.NAME, self)
         self.setMinimumWidth(MINIMUM_WIDTH)

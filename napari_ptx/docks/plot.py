@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Plot(QWidget):
     """Shows a figure, or a sentence where there is none.
 
     Figures are values: whoever owns the plot makes a new one when the data or the
-    theme change. The dots are the collection whose ``gid`` is "cases".
+    theme change. The dots are the collection whose ``gid`` is "points".
     """
 
     picked = Signal(int)
@@ -30,6 +31,7 @@ class Plot(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._name = name
+        self.background: QColor | None = None
         self._sentence = QLabel()
         self._sentence.setWordWrap(True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -54,6 +56,9 @@ class Plot(QWidget):
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 
         self._drop()
+        if self.background is not None:  # the window's own, so that no edge shows
+            for part in (figure, *figure.axes):
+                part.set_facecolor(self.background.name())
         canvas = FigureCanvasQTAgg(figure)
         canvas.setAccessibleName(self._name)
         # The width is the dock's; matplotlib would ask for the inches of the figure.
@@ -63,6 +68,14 @@ class Plot(QWidget):
         self.figure, self._canvas = figure, canvas
         self._layout.addWidget(canvas)
         self._layout.setCurrentWidget(canvas)
+
+    def ring(self, place: int | None) -> None:
+        """Put a ring around one dot, or take it away."""
+        from napari_ptx.figures.agreement import highlight
+
+        if self.figure is not None and self._canvas is not None:
+            highlight(self.figure, place)
+            self._canvas.draw_idle()
 
     def dot_at(self, x: float, y: float) -> int | None:
         """Give the dot nearest to a position of the canvas (pixels), within reach."""
@@ -81,7 +94,7 @@ class Plot(QWidget):
             return None
         for axes in self.figure.axes:
             for artist in axes.collections:
-                if artist.get_gid() == "cases":
+                if artist.get_gid() == "points":
                     return artist
         return None
 

@@ -31,10 +31,17 @@ _TIPS = (
 )
 
 
-def day(moment: datetime) -> str:
+def day(time: datetime) -> str:
     """Write a date as people read it, in the local time zone."""
-    local = moment.astimezone()
+    local = time.astimezone()
     return f"{local.day} {local:%b %Y}"
+
+
+def moment(time: datetime) -> str:
+    """Write a date and a time of day; today has only the time."""
+    local = time.astimezone()
+    clock = f"{local:%H:%M}"
+    return f"today {clock}" if local.date() == datetime.now().date() else f"{day(time)} {clock}"
 
 
 def state_text(status: RoundStatus) -> str:

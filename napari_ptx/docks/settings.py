@@ -25,14 +25,6 @@ def study_folder() -> Path:
     return Path(text).expanduser() if text else Path.home() / "napari-ptx"
 
 
-def reader_colours() -> tuple[str, str]:
-    """Give the colours of the two readers whose outlines are compared."""
-    group = _group("agreement")
-    if group is None:
-        return "#56b4e9", "#e69f00"
-    return group.first_colour, group.second_colour
-
-
 def outline_width() -> float:
     """Give the width of compared outlines, in screen pixels."""
     group = _group("agreement")

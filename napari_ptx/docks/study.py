@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from napari_ptx.docks import recent, settings
@@ -45,6 +43,7 @@ class StudyDock(Dock):
         for page in (self.doors, self.page, self.blind):
             self._pages.addWidget(page)
         self.job = JobBar()
+        self._export_folder: Path | None = None
 
         bottom = QHBoxLayout()
         bottom.addWidget(self.blind.end_button)
@@ -204,6 +203,7 @@ class StudyDock(Dock):
     def export(self, folder: Path) -> None:
         """Write the readings as CSV, ImageJ files and masks into a folder."""
         if self.hub.study is not None:
+            self._export_folder = folder
             self._start("export", "Exporting", "napari_ptx.docks.tasks:export",
                         self.hub.study.path, folder)  # fmt: skip
 
@@ -225,10 +225,8 @@ class StudyDock(Dock):
             show_info(f"{value} readings imported.")
             self.hub.record_changed()
         elif name == "export":
-            show_info(f"{len(value)} files exported.")
-            if value:
-                QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(value[0]).parent)))
+            show_info(f"{len(value)} files exported to {self._export_folder}.")
         elif name == "verify":
-            self.page.show_verified(value)
+            self.refresh()
             if value:
                 show_warning("\n".join([f"{len(value)} problems:", *(p.text for p in value[:10])]))

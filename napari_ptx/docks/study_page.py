@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -22,10 +22,10 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import recent
 from napari_ptx.docks.parts import heading, hint
-from napari_ptx.docks.sessions import SessionTable, day
+from napari_ptx.docks.sessions import SessionTable, day, moment
 
 if TYPE_CHECKING:
-    from napari_ptx.study import Desk, Problem, Study
+    from napari_ptx.study import Desk, Study
     from napari_ptx.study.types import RoundStatus
 
 
@@ -42,8 +42,6 @@ class StudyPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._study_path: Path | None = None
-        self._verified = ""
-        self._facts = ""
         self._washout = 0
         self._name = heading()
         self._subtitle = hint()
@@ -103,25 +101,19 @@ class StudyPage(QWidget):
     def show_study(self, study: Study) -> None:
         """Show how far the study is."""
         status = study.status()
-        if study.path != self._study_path:
-            self._study_path = study.path
-            self._verified = "not verified since it was opened"
+        self._study_path = study.path
         self._washout = study.protocol.washout_days
         self._name.setText(study.name)
         self._name.setToolTip(str(study.path))
-        self._facts = f"{_count(status.cases, 'case')} · {_count(len(study.readers), 'reader')}"
-        self._subtitle.setText(f"{self._facts} · {self._verified}")
+        facts = (
+            _count(status.cases, "case"),
+            _count(len(study.readers), "reader"),
+            _verified(status.verified),
+        )
+        self._subtitle.setText(" · ".join(facts))
         self._warnings.setText("\n".join(status.warnings))
         self._warnings.setVisible(bool(status.warnings))
         self.table.show_sessions(status.rounds)
-
-    def show_verified(self, problems: Sequence[Problem]) -> None:
-        """Say what verification found."""
-        if problems:
-            self._verified = f"{_count(len(problems), 'problem')} found"
-        else:
-            self._verified = f"verified at {datetime.now():%H:%M}"
-        self._subtitle.setText(f"{self._facts} · {self._verified}")
 
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
@@ -220,8 +212,16 @@ def _about(session: RoundStatus, washout: int) -> str:
             "forgotten. To open it earlier, say why."
         )
     if session.last_active is not None:
-        return f"{who}: last at work on {day(session.last_active)}."
+        return f"{who}: last at work {moment(session.last_active)}."
     return f"{who} has not begun; its cases come in an order of their own."
+
+
+def _verified(verified: Mapping[str, Any] | None) -> str:
+    if verified is None:
+        return "not verified yet"
+    if verified["problems"]:
+        return f"{_count(verified['problems'], 'problem')} found"
+    return f"verified {moment(datetime.fromisoformat(verified['at']))}"
 
 
 def _button(text: str, tip: str) -> QPushButton:

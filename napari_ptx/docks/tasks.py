@@ -194,21 +194,23 @@ def compare(path: Path, progress: Progress | None = None) -> Agreement:
 
 
 def show_case(
-    path: Path, case: str, readings: tuple[tuple[str, int], ...], progress: Progress | None = None
+    path: Path, case: str, labels: tuple[str, ...], progress: Progress | None = None
 ) -> ShownCase:
-    """Read one case and its outlines by the given ``(reader, round)`` pairs."""
+    """Read one case, and its outlines in the readings of these labels."""
     from napari_ptx.study import Study
 
-    outlines: dict[str, tuple[Outline, ...]] = {}
+    if progress is not None:
+        progress(0, 0, f"Opening case {case}")
     with Study.open(path) as study:
-        image = study.image(case)
-        for reader, round in readings:
-            for reading in study.readings(reader, round):
-                if reading.case == case:
-                    outlines[reading_label(reader, round)] = tuple(reading.outlines)
-    return ShownCase(case, image, outlines)
+        outlines = {
+            label: reading.outlines
+            for reading in study.readings()
+            if reading.case == case
+            and (label := reading_label(reading.reader, reading.round)) in labels
+        }
+        return ShownCase(case, study.image(case), outlines)
 
 
 def reading_label(reader: str, round: int) -> str:
-    """Name a reading as layers and legends do."""
+    """Name a reading as the tables of agreement, the layers and the legends do."""
     return f"{reader}, round {round}"

@@ -1,0 +1,68 @@
+"""Which figure of ``figures.agreement`` a tab of the Agreement dock shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from napari_ptx.study.agreement import Agreement
+
+TITLES: Mapping[str, str] = {
+    "bland_altman": "Bland-Altman",
+    "scatter": "Scatter",
+    "forest": "Forest of all",
+}
+
+ENOUGH = 3
+"""Pairs below which a comparison has no interval worth the name."""
+
+
+def figure(
+    kind: str,
+    result: Agreement,
+    pairs: pd.DataFrame | None,
+    row: Mapping[str, Any],
+    *,
+    dark: bool,
+) -> Figure | None:
+    """Draw one figure, or give ``None`` where there are too few pairs for it.
+
+    Parameters
+    ----------
+    kind
+        A key of ``TITLES``.
+    pairs, row
+        The pairs of values and the row of the result that are picked; ``pairs`` is
+        ``None`` for a comparison of more than two readings.
+    """
+    from napari_ptx.figures import agreement as figures
+
+    theme = "dark" if dark else "light"
+    if kind == "forest":
+        return figures.forest_figure(
+            result.rows, threshold=result.settings["threshold"], theme_name=theme
+        )
+    if pairs is None or len(pairs) < ENOUGH:
+        return None
+    options = {
+        "names": (short(row["first"], row), short(row["second"], row)),
+        "label": row["label"],
+        "unit": row["unit"],
+        "theme_name": theme,
+    }
+    if kind == "scatter":
+        value = f"{row['name'].split(' = ')[0]} {row['icc']:.3f}"
+        annotation = f"{value} [{row['low']:.3f}, {row['high']:.3f}]"
+        return figures.scatter_figure(pairs, annotation=annotation, **options)
+    return figures.bland_altman_figure(pairs, **options)
+
+
+def short(label: str, row: Mapping[str, Any]) -> str:
+    """Name one of two compared readings by what tells it from the other."""
+    reader, _, number = label.rpartition(", round ")
+    same = row["first"].rpartition(", round ")[0] == row["second"].rpartition(", round ")[0]
+    return f"{reader}, round {number}" if same else reader
