@@ -1,1 +1,65 @@
-"""roi."""
+"""Outlines and masks: geometry, measurement, overlap, exchange formats.
+
+The names are loaded when they are first used. The drawing tools are in
+``napari_ptx.roi.edit``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_ptx.roi.comparison import Overlap, overlap
+    from napari_ptx.roi.imagej import read_imagej, read_named, write_imagej
+    from napari_ptx.roi.masks import read_mask, read_roi, write_mask
+    from napari_ptx.roi.measurement import (
+        MEASURANDS,
+        Measurand,
+        Measurement,
+        measure,
+        measure_mask,
+    )
+    from napari_ptx.roi.outline import Outline, Roi, RoiError
+    from napari_ptx.roi.raster import rasterise, rasterise_window, trace
+
+__all__ = [
+    "MEASURANDS",
+    "Measurand",
+    "Measurement",
+    "Outline",
+    "Overlap",
+    "Roi",
+    "RoiError",
+    "measure",
+    "measure_mask",
+    "overlap",
+    "rasterise",
+    "rasterise_window",
+    "read_imagej",
+    "read_mask",
+    "read_named",
+    "read_roi",
+    "trace",
+    "write_imagej",
+    "write_mask",
+]
+
+# A module must not have the name of a function: once loaded, it would hide it.
+_HOMES = {
+    "comparison": ("Overlap", "overlap"),
+    "imagej": ("read_imagej", "read_named", "write_imagej"),
+    "masks": ("read_mask", "read_roi", "write_mask"),
+    "measurement": ("MEASURANDS", "Measurand", "Measurement", "measure", "measure_mask"),
+    "outline": ("Outline", "Roi", "RoiError"),
+    "raster": ("rasterise", "rasterise_window", "trace"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _HOMES.items():
+        if name in names:
+            value = getattr(import_module(f"{__name__}.{module}"), name)
+            globals()[name] = value
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

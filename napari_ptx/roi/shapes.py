@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,8 @@ import shapely
 from numpy.typing import NDArray
 
 from napari_ptx.roi.outline import Outline
+
+_GRID = 1e-8  # pixels
 
 
 def to_polygon(outline: Outline) -> Any:
@@ -64,7 +66,7 @@ def polygons(area: Any) -> list[Any]:
     """Give the polygons of a shapely geometry that have an area."""
     return [
         part
-        for part in shapely.get_parts(area, return_index=False).tolist()
+        for part in shapely.get_parts(area).tolist()
         if part.geom_type == "Polygon" and part.area > 0
     ]
 
@@ -85,5 +87,46 @@ def is_pixel_edge(ring: NDArray[np.float64]) -> bool:
 
 def faces(lines: Iterable[NDArray[np.float64]]) -> list[Any]:
     """Give the areas that closed lines cut the plane into, without the outermost."""
-    noded = shapely.union_all([shapely.LinearRing(line) for line in lines])
+    # the grid makes GEOS node by snap rounding, which loses no crossing
+    noded = shapely.union_all([shapely.LinearRing(line) for line in lines], grid_size=_GRID)
     return polygons(shapely.polygonize([noded]))
+
+
+def nest(rings: Sequence[NDArray[np.float64]], frame: int = 0) -> tuple[Outline, ...]:
+    """Put rings together by the even-odd rule: which are holes, and of which outline.
+
+    Rings that do not cross are kept to the last bit; where some cross, the area
+    that they hold by the even-odd rule is cut into outlines anew. One ring alone
+    is kept as it is, even if it crosses itself.
+    """
+    if len(rings) == 1:
+        return (Outline(rings[0], (), frame),)
+    areas = np.array([shapely.Polygon(Outline(ring).points) for ring in rings], dtype=object)
+    if shapely.is_valid(areas).all():
+        outlines = _nest_simple(rings, areas, frame)
+        parts = [to_polygon(outline) for outline in outlines]
+        whole = sum(part.area for part in parts)
+        # parts that share an edge are two lesions; parts that share area cross
+        if all(part.is_valid for part in parts) and np.isclose(
+            whole, shapely.union_all(parts).area, rtol=1e-9
+        ):
+            return outlines
+    return from_area(to_area(Outline(rings[0], tuple(rings[1:]), frame)), frame)
+
+
+def _nest_simple(
+    rings: Sequence[NDArray[np.float64]], areas: NDArray[Any], frame: int
+) -> tuple[Outline, ...]:
+    """Nest rings that do not cross by what lies around a point inside each."""
+    inner, around = shapely.STRtree(areas).query(
+        shapely.point_on_surface(areas), predicate="within"
+    )
+    proper = inner != around
+    inner, around = inner[proper], around[proper]
+    depth = np.bincount(inner, minlength=len(rings))
+    outlines = []
+    for i in np.flatnonzero(depth % 2 == 0):
+        within = inner[around == i]
+        holes = tuple(rings[j] for j in within[depth[within] == depth[i] + 1])
+        outlines.append(Outline(rings[i], holes, frame))
+    return tuple(outlines)
