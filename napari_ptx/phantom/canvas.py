@@ -71,10 +71,15 @@ class Canvas:
 
         Part of it shines like a mirror, part scatters like rough tissue.
         """
-        amplitude = np.exp((level + self._rough - np.float32(3)) * np.float32(np.log(10) / 20))
-        near = np.exp(-0.125 * (distance / np.float32(thickness)) ** 2)
-        self._glint += amplitude**2 * near
-        self._shine += amplitude * near**4
+        reached = np.flatnonzero((np.abs(distance) < 8 * thickness).any(axis=1))
+        if not reached.size:
+            return
+        rows = slice(reached[0], reached[-1] + 1)
+        level = np.broadcast_to(np.asarray(level, np.float32), self.echo.shape)[rows]
+        amplitude = np.exp((level + self._rough[rows] - 3) * np.float32(np.log(10) / 20))
+        near = np.exp(-0.125 * np.square(distance[rows] / np.float32(thickness)))
+        self._glint[rows] += np.square(amplitude) * near
+        self._shine[rows] += amplitude * np.square(np.square(near))
 
     def noise(self, across: float, along: float) -> Map:
         """Smooth noise of variance 1 with correlation lengths (mm) along y and x."""
@@ -106,9 +111,9 @@ class Canvas:
         """Approximate the distance (mm) to a wobbly ellipse; negative inside."""
         cy, cx, ry, rx = place
         dy, dx = (self.y - cy) / np.float32(ry), (self.x - cx) / np.float32(rx)
-        rho = np.hypot(dy, dx)
+        rho = np.sqrt(np.square(dy) + np.square(dx))
         # near the border the gradient of rho is 1/ry above and below, 1/rx at the sides
-        slope = np.hypot(dy / np.float32(ry), dx / np.float32(rx)) / np.maximum(rho, 0.05)
+        slope = np.sqrt(np.square(dy / ry) + np.square(dx / rx)) / np.maximum(rho, 0.05)
         if wobble:
             turn = np.linspace(-np.pi, np.pi, 513)
             factor = np.ones_like(turn)

@@ -152,7 +152,7 @@ def _deep(c: Canvas, layout: Layout) -> None:
 def _muscle(c: Canvas, inside: Map, across: Map, offset: float = 0.0) -> None:
     """Dark muscle with bright fibre lines that follow ``across`` = constant."""
     fine = c.fibres(across, c.x, 0.26, 5.0)
-    coarse = c.fibres(across, c.x, 0.8, 9.0)
+    coarse = c.noise(1.0, 9.0)
     echo = MUSCLE + offset + 1.5 * coarse + 6.0 * np.maximum(fine + 0.3 * coarse - 0.8, 0)
     c.fill(inside, echo, 0.03)
 
@@ -208,7 +208,7 @@ def _lesion(c: Canvas, lesion: Lesion, level: float, unevenness: float) -> None:
     radius = np.interp(angle, turn, lesion.radius(turn))
     distance = (np.hypot(dy, dx) - radius).astype(np.float32)
     width = np.interp(angle, turn, lesion.softness_at(turn)).astype(np.float32)
-    plane = CONNECTIVE + 3 * c.fibres(c.y, c.x, 0.5, 2.0)
+    plane = CONNECTIVE + 3 * c.noise(0.5, 2.0)
     c.fill(side(distance - 1.0, 0.5) * np.float32(0.8), plane)  # the fat around it
     texture = unevenness * (c.noise(1.0, 1.3) + 0.6 * c.noise(2.5, 3.0))
     c.fill(side(distance, width / 2), level + texture, -0.14)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from napari_ptx.phantom.ultrasound import Phantom, Scenario, draw_scenario, render
 
 # A block of seeds whose lesions and simulated readers are near the middle of what
-# the phantom gives over 2,000 seeds (ICC(A,1) of area 0.87 between the readers).
-_FIRST_SEED = 1201
+# the phantom gives over 2,000 seeds (ICC(A,1) of area 0.9 between the readers).
+_FIRST_SEED = 1101
 _PATIENTS = 20
 
 
