@@ -132,7 +132,13 @@ class Agreement:
             (reader, int(number))
             for reader, number in self.values[["reader", "round"]].drop_duplicates().to_numpy()
         }
-        pairs = [(a, b) for a in present for b in present]
+        # Only first readings of two readers are compared: the name has no rounds.
+        pairs = [
+            (a, b)
+            for a in present
+            for b in present
+            if (a[0] != b[0] and a[1] == b[1] == 1) or (a[0] == b[0] and a[1] < b[1])
+        ]
         return {steps.name_of(pair): pair for pair in pairs}
 
 
