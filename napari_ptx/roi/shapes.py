@@ -125,8 +125,8 @@ def _nest_simple(
     inner, around = inner[proper], around[proper]
     depth = np.bincount(inner, minlength=len(rings))
     outlines = []
-    for i in np.flatnonzero(depth % 2 == 0):
+    for i in np.flatnonzero(depth % 2 == 0).tolist():
         within = inner[around == i]
-        holes = tuple(rings[j] for j in within[depth[within] == depth[i] + 1])
+        holes = tuple(rings[j] for j in within[depth[within] == depth[i] + 1].tolist())
         outlines.append(Outline(rings[i], holes, frame))
     return tuple(outlines)
