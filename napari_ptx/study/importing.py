@@ -124,7 +124,7 @@ def _assigned(db: Session, key: SessionKey) -> dict[str, AssignmentRow]:
         .where(AssignmentRow.session_id == key.id)
         .options(joinedload(AssignmentRow.image))
     )
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def _drawn(db: Session, key: SessionKey) -> set[str]:
@@ -140,7 +140,7 @@ def _drawn(db: Session, key: SessionKey) -> set[str]:
         )
         .order_by(StrokeRow.number)
     )
-    last = dict(rows.tuples().all())
+    last = dict(rows.all())
     return {case for case, kind in last.items() if kind != "import"}
 
 

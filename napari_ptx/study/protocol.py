@@ -54,7 +54,7 @@ class Protocol:
     def __post_init__(self) -> None:
         readers = tuple(self.readers)
         object.__setattr__(self, "readers", readers)
-        if isinstance(self.readers, str) or not readers:
+        if not readers:
             raise StudyError("A study needs at least one reader; name them.")
         for reader in readers:
             if not reader or reader != reader.strip() or not reader.isprintable():

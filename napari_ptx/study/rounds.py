@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from napari_ptx.study.drafts import CHANGES, FINISHES, case_state
@@ -25,7 +25,7 @@ from napari_ptx.study.types import CaseState, RoundState, RoundStatus
 def case_states(db: Session, session_id: int) -> dict[int, CaseState]:
     """Give the state of each assignment of a session, by its id, in reading order."""
 
-    def last(kinds: tuple[str, ...]) -> func.max[int]:
+    def last(kinds: tuple[str, ...]) -> ColumnElement[int | None]:
         return func.max(case((StrokeRow.kind.in_(kinds), StrokeRow.number)))
 
     rows = db.execute(
