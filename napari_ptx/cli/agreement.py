@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -72,7 +73,7 @@ def show(result: Agreement) -> None:
         out.print(f"Note: {note}", highlight=False, soft_wrap=True)
 
 
-def _cells(row: dict[str, Any]) -> list[str]:
+def _cells(row: Mapping[Any, Any]) -> list[str]:
     bias = "" if row["bias"] != row["bias"] else f"{row['bias']:+.2f} {row['unit']}"
     if row["bias_percent"] == row["bias_percent"]:
         bias += f" ({row['bias_percent']:+.1f}%)"

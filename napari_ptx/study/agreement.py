@@ -254,7 +254,7 @@ def _notes(
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     """Give the rows as plain values; NaN and infinity, which JSON lacks, as None."""
     return [
-        {key: None if _undefined(value) else value for key, value in record.items()}
+        {str(key): None if _undefined(value) else value for key, value in record.items()}
         for record in table.to_dict("records")
     ]
 

@@ -103,10 +103,12 @@ def values(readings: Sequence[Reading], cases: Mapping[str, CaseInfo], unit: str
 
 def paired(table: pd.DataFrame, sessions: Sequence[Session]) -> pd.DataFrame:
     """Put the sessions of one measurand side by side; cases that all of them have."""
-    wide = table.pivot(index=["case", "patient", "unit"], columns=["reader", "round"])["value"]
-    if any(session not in wide.columns for session in sessions):
-        wide = wide.reindex(columns=pd.MultiIndex.from_tuples(sessions))
-    return wide[list(sessions)].dropna().reset_index(names=["case", "patient", "unit"])
+    wide = table.pivot(
+        index=["case", "patient", "unit"], columns=["reader", "round"], values="value"
+    )
+    # Unlike a selection, reindexing takes a session without a reading: it is all missing.
+    wide = wide.reindex(columns=pd.MultiIndex.from_tuples(sessions))
+    return wide.dropna().reset_index()
 
 
 def row(
