@@ -1,0 +1,274 @@
+"""The only place that touches napari's internals (written for napari 0.9.2).
+
+Everything else in ``docks/`` uses napari's public names. What is here: the canvas
+as a Qt widget, its raw mouse events, lines drawn straight onto the scene, and the
+parts of the window that a blinded reader must not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from vispy.scene.visuals import Line, Markers
+
+if TYPE_CHECKING:
+    from napari import Viewer
+    from napari.layers import Layer
+    from qtpy.QtWidgets import QMainWindow, QWidget
+
+Points = NDArray[np.float64]
+
+
+def unwrap(viewer: Viewer) -> Viewer:
+    """Give the viewer itself where napari handed out its proxy for plugins."""
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def main_window(viewer: Viewer) -> QMainWindow:
+    """Give the Qt main window."""
+    return viewer.window._qt_window
+
+
+def canvas_widget(viewer: Viewer) -> QWidget:
+    """Give the Qt widget that is drawn on."""
+    return viewer.window._qt_viewer.canvas.native
+
+
+def focus_canvas(viewer: Viewer) -> None:
+    """Hand the keyboard to the canvas, so that the single letters work."""
+    canvas_widget(viewer).setFocus(Qt.FocusReason.OtherFocusReason)
+
+
+def revealing_parts(viewer: Viewer) -> list[QWidget]:
+    """Give what can unblind or only costs room: layer list, layer controls, menus."""
+    qt_viewer = viewer.window._qt_viewer
+    return [qt_viewer.dockLayerList, qt_viewer.dockLayerControls, main_window(viewer).menuBar()]
+
+
+def zoom_to_pixels(viewer: Viewer, layer: Layer) -> float:
+    """Give the screen pixels that one image pixel takes."""
+    return float(viewer.scene.camera.zoom) * abs(float(layer.scale[-1]))
+
+
+@dataclass(frozen=True)
+class Pointer:
+    """One mouse event on the canvas.
+
+    Parameters
+    ----------
+    kind
+        What happened.
+    y, x
+        Where, in image pixels.
+    screen
+        Where, in screen pixels of the canvas ``(x, y)``.
+    button
+        1 left, 2 right, 3 middle, 0 none.
+    modifiers
+        Names of the keys that are held ("Shift", "Control", "Alt").
+    """
+
+    kind: Literal["press", "move", "release", "double"]
+    y: float
+    x: float
+    screen: tuple[float, float]
+    button: int
+    modifiers: tuple[str, ...]
+
+
+class Mouse:
+    """Every raw mouse event on the canvas, before napari and its camera see it.
+
+    napari's own callbacks arrive at most every 5 ms and after the camera has
+    panned; an outline needs each sample. ``handler(pointer)`` returns whether the
+    event is used up. ``layer`` gives the pixel grid.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        layer: Layer,
+        handler: Callable[[Pointer], bool],
+        on_question_mark: Callable[[], None],
+    ) -> None:
+        self._viewer = viewer
+        self._layer = layer
+        self._handler = handler
+        self._on_question_mark = on_question_mark
+        self._last = (0.0, 0.0)
+        events = viewer.window._qt_viewer.canvas._scene_canvas.events
+        # vispy keeps only weak references to the objects of bound methods.
+        self._connections = (
+            (events.mouse_press, self._press),
+            (events.mouse_move, self._move),
+            (events.mouse_release, self._release),
+            (events.mouse_double_click, self._double),
+            (events.key_press, self._key),
+        )
+        for emitter, callback in self._connections:
+            emitter.connect(callback, position="first")
+
+    def close(self) -> None:
+        """Stop listening."""
+        for emitter, callback in self._connections:
+            emitter.disconnect(callback)
+        self._connections = ()
+
+    def position(self) -> tuple[float, float]:
+        """Give the last position of the mouse in image pixels ``(y, x)``."""
+        return self._last
+
+    def _press(self, event: Any) -> None:
+        self._pass_on("press", event, event.button or 0)
+
+    def _move(self, event: Any) -> None:
+        buttons = event.buttons or ()
+        self._pass_on("move", event, buttons[0] if buttons else 0)
+
+    def _release(self, event: Any) -> None:
+        self._pass_on("release", event, event.button or 0)
+
+    def _double(self, event: Any) -> None:
+        self._pass_on("double", event, event.button or 0)
+
+    def _key(self, event: Any) -> None:
+        # napari's key bindings do not know the question mark.
+        if event.text == "?":
+            event.blocked = True
+            self._on_question_mark()
+
+    def _pass_on(
+        self, kind: Literal["press", "move", "release", "double"], event: Any, button: int
+    ) -> None:
+        if self._layer not in self._viewer.layers:
+            return
+        canvas = self._viewer.window._qt_viewer.canvas
+        world = canvas._map_canvas2world(event.pos, canvas.view)
+        y, x = (float(value) for value in self._layer.world_to_data(world)[-2:])
+        self._last = (y, x)
+        pointer = Pointer(
+            kind,
+            y,
+            x,
+            (float(event.pos[0]), float(event.pos[1])),
+            button,
+            tuple(key.name for key in event.modifiers),
+        )
+        if self._handler(pointer):
+            event.handled = True
+            event.blocked = True
+
+
+LINE_WIDTH = 2.0
+HALO_WIDTH = 4.0
+HANDLE_SIZE = 9.0
+
+
+class Ink:
+    """Closed and open lines on the canvas, the same width at any zoom.
+
+    They are children of a layer's node, so they live in that layer's pixel grid,
+    and cost next to nothing to change while the mouse moves: a ``Shapes`` layer
+    takes 30 ms for the same. A dark rim keeps them visible on bright tissue.
+    """
+
+    def __init__(self, viewer: Viewer, layer: Layer) -> None:
+        node = viewer.window._qt_viewer.layer_to_visual[layer].node
+        self._node = node
+        self._lines: list[tuple[Line, Line]] = []
+        self._handles = Markers(parent=node, scaling=False)
+        self._handles.set_gl_state("translucent", depth_test=False)
+        self._handles.order = 12
+        self._handles.visible = False
+        self._shown = True
+        self._used = 0
+
+    def draw(self, lines: Sequence[tuple[Points, str, bool]], handles: Points | None) -> None:
+        """Show these lines and no others.
+
+        Parameters
+        ----------
+        lines
+            Vertices ``(n, 2)`` as ``(y, x)``, colour, and whether the line is closed.
+        handles
+            Vertices that are marked with a small square, or ``None``.
+        """
+        drawable = [
+            (ring, colour)
+            for line in lines
+            if len(ring := _ring(line)) > 1
+            for colour in (line[1],)
+        ]
+        for index, (ring, colour) in enumerate(drawable):
+            if index == len(self._lines):
+                self._lines.append(self._new_line())
+            halo, line = self._lines[index]
+            halo.set_data(pos=ring, color=(0.0, 0.0, 0.0, 0.55))
+            line.set_data(pos=ring, color=colour)
+        self._used = len(drawable)
+        show_handles = handles is not None and len(handles) > 0
+        if show_handles:
+            self._handles.set_data(
+                pos=_flat(handles),
+                symbol="square",
+                size=HANDLE_SIZE,
+                edge_width=1.5,
+                edge_color="black",
+                face_color=drawable[-1][1] if drawable else "white",
+            )
+        self._with_handles = show_handles
+        self._update_visible()
+
+    @property
+    def shown(self) -> bool:
+        """Whether the lines are visible; they can be hidden to see the tissue."""
+        return self._shown
+
+    @shown.setter
+    def shown(self, shown: bool) -> None:
+        self._shown = shown
+        self._update_visible()
+
+    def close(self) -> None:
+        """Take the lines off the scene."""
+        for pair in self._lines:
+            for line in pair:
+                line.parent = None
+        self._handles.parent = None
+        self._lines.clear()
+
+    def _update_visible(self) -> None:
+        for index, pair in enumerate(self._lines):
+            for line in pair:
+                line.visible = self._shown and index < self._used
+        self._handles.visible = self._shown and self._with_handles
+
+    _with_handles = False
+
+    def _new_line(self) -> tuple[Line, Line]:
+        halo = Line(pos=np.zeros((2, 2)), width=HALO_WIDTH, method="agg", parent=self._node)
+        line = Line(pos=np.zeros((2, 2)), width=LINE_WIDTH, method="agg", parent=self._node)
+        halo.order, line.order = 10, 11
+        return halo, line
+
+
+def _flat(points: Points) -> NDArray[np.float32]:
+    """Give ``(x, y)``, as the scene has it."""
+    return np.ascontiguousarray(points[:, ::-1], dtype=np.float32)
+
+
+def _ring(line: tuple[Points, str, bool]) -> NDArray[np.float32]:
+    """Give the line's distinct points, the first repeated at the end where it is closed."""
+    points = _flat(np.asarray(line[0], dtype=float).reshape(-1, 2))
+    # The shader divides by the length of each piece.
+    keep = np.ones(len(points), dtype=bool)
+    keep[1:] = np.any(points[1:] != points[:-1], axis=1)
+    points = points[keep]
+    if line[2] and len(points) > 2 and np.any(points[0] != points[-1]):
+        points = np.concatenate([points, points[:1]])
+    return points

@@ -1,0 +1,144 @@
+"""The one table of shortcuts: it binds them, and prints the help.
+
+They are bound on our layers, not on the viewer: napari asks the active layer
+first, and a viewer's binding never fires where the layer has one of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+Scope = Literal["tools", "edit", "view", "case"]
+
+SCOPES: Mapping[Scope, str] = {
+    "tools": "Draw",
+    "edit": "Change",
+    "view": "Look",
+    "case": "Case",
+}
+
+
+@dataclass(frozen=True)
+class Shortcut:
+    """One key of a reading session.
+
+    Parameters
+    ----------
+    key
+        As napari writes it ("Control-Z").
+    action
+        The name of the action in the dock.
+    title
+        What it does, for the help.
+    scope
+        The heading under which the help lists it.
+    hold
+        Whether it acts while the key is down: the action is called with ``True``
+        on press and with ``False`` on release.
+    """
+
+    key: str
+    action: str
+    title: str
+    scope: Scope
+    hold: bool = False
+
+    @property
+    def label(self) -> str:
+        """The key as a person reads it."""
+        key = self.key.replace("Control", "Ctrl").replace("-", "+")
+        return {"PageUp": "Page up", "PageDown": "Page down", "Escape": "Esc"}.get(key, key)
+
+
+READING: tuple[Shortcut, ...] = (
+    Shortcut("O", "tool_outline", "Outline: draw around the lesion", "tools"),
+    Shortcut("P", "tool_polygon", "Polygon: click the corners", "tools"),
+    Shortcut("E", "tool_edit", "Edit: drag the line or a corner", "tools"),
+    Shortcut("Escape", "cancel", "Give up the line in hand", "tools"),
+    Shortcut("Backspace", "take_corner", "Take back the last corner of a polygon", "tools"),
+    Shortcut("Control-Z", "undo", "Undo", "edit"),
+    Shortcut("Control-Shift-Z", "redo", "Redo", "edit"),
+    Shortcut("Control-Y", "redo", "Redo", "edit"),
+    Shortcut("S", "smooth", "Smooth the lesion", "edit"),
+    Shortcut("Delete", "delete", "Delete the corner under the mouse, or the lesion", "edit"),
+    Shortcut("Shift-Delete", "clear", "Clear all lesions of the case", "edit"),
+    Shortcut("[", "brush_smaller", "Push a shorter stretch of the line", "edit"),
+    Shortcut("]", "brush_larger", "Push a longer stretch of the line", "edit"),
+    Shortcut("Space", "pan", "Hold and drag to move the image", "view", hold=True),
+    Shortcut("H", "hide", "Hold to hide the outlines", "view", hold=True),
+    Shortcut("R", "reset_window", "Reset contrast", "view"),
+    Shortcut("F", "fit", "Fit the image", "view"),
+    Shortcut(",", "frame_back", "Frame before", "view"),
+    Shortcut(".", "frame_on", "Next frame", "view"),
+    Shortcut("F10", "focus", "Show or hide napari's panels", "view"),
+    Shortcut("F1", "help", "All keys (also ?)", "view"),
+    Shortcut("Enter", "finish", "Finish and open the next case", "case"),
+    Shortcut("PageUp", "back", "Back to the case before", "case"),
+    Shortcut("PageDown", "forward", "On to the next case without finishing", "case"),
+    Shortcut("N", "not_assessable", "Not assessable, with a reason", "case"),
+)
+
+
+def label(action: str) -> str:
+    """Give the first key of an action, as a person reads it."""
+    return next(shortcut.label for shortcut in READING if shortcut.action == action)
+
+
+def bind(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the table on a layer, and keep napari's own keys from it.
+
+    napari's keys would change tools, delete layers or turn the image; in a session
+    only the table acts.
+    """
+    for shortcut in READING:
+        layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
+    # napari 0.9.2 fails on ``...`` as the function, its own word for a blocked key.
+    layer.bind_key(..., _nothing, overwrite=True)
+
+
+def unbind(layer: Layer) -> None:
+    """Take the table off a layer."""
+    for shortcut in READING:
+        layer.bind_key(shortcut.key, None)
+    layer.bind_key(..., None)
+
+
+def _nothing(_layer: Any) -> None:
+    """Take a key that is not in the table."""
+
+
+def _binding(shortcut: Shortcut, action: Callable[..., Any]) -> Callable[[Any], Any]:
+    if not shortcut.hold:
+
+        def press(_layer: Any) -> None:
+            action()
+
+        return press
+
+    def hold(_layer: Any) -> Iterator[None]:
+        action(True)
+        yield
+        action(False)
+
+    return hold
+
+
+def help_html(shortcuts: Iterable[Shortcut] = READING) -> str:
+    """Give the table as HTML."""
+    listed = list(shortcuts)
+    rows = []
+    for scope, heading in SCOPES.items():
+        rows.append(f"<tr><td colspan='2'><b>{heading}</b></td></tr>")
+        actions: dict[str, list[Shortcut]] = {}
+        for shortcut in listed:
+            if shortcut.scope == scope:
+                actions.setdefault(shortcut.action, []).append(shortcut)
+        for same in actions.values():
+            keys = ", ".join(f"<code>{shortcut.label}</code>" for shortcut in same)
+            rows.append(f"<tr><td>{keys}&nbsp;&nbsp;</td><td>{same[0].title}</td></tr>")
+    return f"<table cellspacing='2'>{''.join(rows)}</table>"
