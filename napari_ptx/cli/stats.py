@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from napari_ptx.cli.show import Json, console
 from napari_ptx.cli.tables import Table, TableError, read_table
 
 app = typer.Typer(help="Agreement statistics of any table of measurements.", no_args_is_help=True)
@@ -54,7 +55,6 @@ ClustersOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option(help="Seed of the cluster bootstrap.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
 @app.command("icc")
@@ -81,7 +81,7 @@ def icc_command(
     ] = Missing.refuse,
     clusters: ClustersOption = None,
     seed: SeedOption = 0,
-    json_: JsonOption = False,
+    json_: Json = False,
 ) -> None:
     """Intraclass correlation of readers, with its confidence interval.
 
@@ -150,7 +150,7 @@ def bland_altman_command(
     ] = Missing.refuse,
     clusters: ClustersOption = None,
     seed: SeedOption = 0,
-    json_: JsonOption = False,
+    json_: Json = False,
 ) -> None:
     """Bias and 95% limits of agreement of two readers, each with its interval."""
     from napari_ptx.stats import StatsError, bland_altman
@@ -226,16 +226,17 @@ def _print_json(answer: dict[str, Any]) -> None:
 
 
 def _print_rows(title: str, rows: list[tuple[str, str]], note: str | None) -> None:
-    from rich.console import Console
     from rich.table import Table as RichTable
+    from rich.text import Text
 
-    table = RichTable(title=title, title_justify="left", show_header=False)
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.print(table, markup=False)
+    # column names are the user's: brackets in them are no markup
+    table = RichTable(title=Text(title), title_justify="left", show_header=False)
+    for name, value in rows:
+        table.add_row(name, Text(value))
+    screen = console()
+    screen.print(table)
     if note:
-        console.print(note, markup=False, soft_wrap=True)
+        screen.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def _interval_row(confidence: float, low: float | None, high: float | None) -> tuple[str, str]:

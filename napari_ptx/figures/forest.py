@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_ptx.figures.parts import caption, number, panel, points
 from napari_ptx.figures.style import COLUMN_WIDTH, Theme, colours, quiet, theme
+from napari_ptx.stats import StatsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +50,14 @@ def forest_figure(
         The colour of each comparison.
     theme_name, size, note
         As for ``bland_altman_figure``; without ``size`` the height fits the rows.
+
+    Raises
+    ------
+    StatsError
+        For an empty table.
     """
+    if table.empty:
+        raise StatsError("There is no ICC to draw.")
     labels = [str(label) for label in table["label"]]
     kinds = (
         [str(kind) for kind in table["comparison"]] if "comparison" in table else [""] * len(table)

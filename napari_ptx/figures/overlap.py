@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptx.figures.parts import caption, panel, points, with_unit
 from napari_ptx.figures.style import COLUMN_WIDTH, Theme, colours, quiet, theme
+from napari_ptx.stats import StatsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,9 +55,16 @@ def overlap_figure(
         The colour of each comparison.
     theme_name, size, note
         As for ``bland_altman_figure``; without ``size`` the height fits the rows.
+
+    Raises
+    ------
+    StatsError
+        For an empty table.
     """
     kinds = [str(kind) for kind in table["comparison"]]
     each = list(dict.fromkeys(kinds))
+    if not each:
+        raise StatsError("There is no case to draw.")
     values = table[metric].to_numpy(dtype=np.float64)
     group = np.array([each.index(kind) for kind in kinds], dtype=np.intp)
     unit = str(table["unit"].iloc[0]) if metric in _LENGTHS and "unit" in table else ""
@@ -66,12 +74,21 @@ def overlap_figure(
         tone = quiet(theme_name)
         edge = _edge(values, metric)
         shown = np.where(np.isposinf(values), edge, values)
-        for row, kind in enumerate(each):
+        for row in range(len(each)):
             inside = np.sort(shown[(group == row) & ~np.isnan(shown)])
             if len(inside):
                 low, middle, high = np.quantile(inside, [0.25, 0.5, 0.75])
                 axes.hlines(-row, low, high, color=tone, linewidth=7.0, alpha=0.35, gid="quartiles")
-                axes.vlines(middle, -row - _HALF, -row + _HALF, color=palette[kind], gid="median")
+                text = axes.xaxis.label.get_color()
+                axes.vlines(
+                    middle,
+                    -row - 0.2,
+                    -row + 0.2,
+                    color=text,
+                    linewidth=2.0,
+                    zorder=4,
+                    gid="median",
+                )
         points(axes, shown, -group + _spread(shown, group, edge), [palette[kind] for kind in kinds])
         axes.set_yticks(-np.arange(len(each)), each)
         axes.tick_params(axis="y", length=0)
