@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -49,44 +50,54 @@ def agreement(
 
 
 def show(result: Agreement) -> None:
-    """Print the tables of an agreement for reading."""
-    from rich.table import Table
-
-    out = console()
-    threshold = result.settings["threshold"]
+    """Print the tables of an agreement for reading; 80 columns are enough."""
     for title, table in (("Between readers", result.inter), ("Within readers", result.intra)):
-        if table.empty:
-            continue
-        grid = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for heading in ("Comparison", "Measurand", "n"):
-            grid.add_column(heading, justify="right" if heading == "n" else "left")
-        grid.add_column(table["name"].iloc[0] or "ICC", justify="right")
-        for heading in (f"{result.settings['confidence']:.0%} CI", "needed", "Bias"):
-            grid.add_column(heading, justify="right")
-        grid.add_column(f"lower limit > {threshold:.2f}")
-        for row in table.to_dict("records"):
-            grid.add_row(*_cells(row))
-        out.print(grid)
-        out.print()
+        for comparison, rows in table.groupby("comparison", sort=False):
+            _show_comparison(f"{title}: {comparison}", rows.to_dict("records"), result.settings)
     _show_overlap(result)
     for note in result.notes:
-        out.print(f"Note: {note}", highlight=False, soft_wrap=True)
+        console().print(f"Note: {note}", highlight=False, soft_wrap=True)
+
+
+def _show_comparison(
+    title: str, rows: Sequence[Mapping[Any, Any]], settings: Mapping[str, Any]
+) -> None:
+    from rich.table import Table
+
+    first, out = rows[0], console()
+    threshold = settings["threshold"]
+    out.print(f"[bold]{title}[/], n = {first['n']}", highlight=False)
+    if not first["name"]:
+        out.print("Too few cases for an ICC.\n")
+        return
+    out.print(
+        f"{first['name']}; a lower limit of {threshold:.2f} needs {first['needed']:.3f}.",
+        highlight=False,
+        style="dim",
+    )
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("Measurand")
+    for heading in ("ICC", f"{settings['confidence']:.0%} CI", "Bias"):
+        grid.add_column(heading, justify="right", no_wrap=True)
+    grid.add_column(f"Lower limit > {threshold:.2f}")
+    for row in rows:
+        grid.add_row(*_cells(row))
+    out.print(grid)
+    out.print()
 
 
 def _cells(row: Mapping[Any, Any]) -> list[str]:
-    bias = "" if row["bias"] != row["bias"] else f"{row['bias']:+.2f} {row['unit']}"
-    if row["bias_percent"] == row["bias_percent"]:
+    if isnan(row["icc"]):
+        return [row["label"], "undefined", "", "", ""]
+    bias = "" if isnan(row["bias"]) else f"{row['bias']:+.2f} {row['unit']}"
+    if not isnan(row["bias_percent"]):
         bias += f" ({row['bias_percent']:+.1f}%)"
-    defined = row["icc"] == row["icc"]
     return [
-        row["comparison"],
         row["label"],
-        str(row["n"]),
-        f"{row['icc']:.3f}" if defined else "undefined",
-        f"[{row['low']:.3f}, {row['high']:.3f}]" if defined else "",
-        f"{row['needed']:.3f}" if defined else "",
+        f"{row['icc']:.3f}",
+        f"{row['low']:.3f}–{row['high']:.3f}",
         bias,
-        ("yes" if row["passes_bound"] else "no") if defined else "",
+        "yes" if row["passes_bound"] else "no",
     ]
 
 
@@ -94,16 +105,22 @@ def _show_overlap(result: Agreement) -> None:
     from rich.table import Table
 
     unit = result.settings["unit"]
-    grid = Table(
-        title="Overlap, median (quartiles)", title_justify="left", box=None, pad_edge=False
+    out = console()
+    out.print("[bold]Overlap[/], median (quartiles)", highlight=False)
+    out.print(
+        f"MSD: mean surface distance; surface Dice at {result.settings['tolerance']:g} {unit}.",
+        highlight=False,
+        style="dim",
     )
-    names = ("Dice", f"HD95, {unit}", f"mean surface distance, {unit}", "surface Dice")
-    for heading in ("Comparison", "n", *names):
-        grid.add_column(heading, justify="left" if heading == "Comparison" else "right")
+    grid = Table(box=None, pad_edge=False)
+    grid.add_column("Comparison")
+    for heading in ("n", "Dice", f"HD95 {unit}", f"MSD {unit}", "Surface Dice"):
+        grid.add_column(heading, justify="right")
     for row in result.summary().to_dict("records"):
         cells = [
             f"{row[f'{metric}_median']:.2f} ({row[f'{metric}_q1']:.2f}–{row[f'{metric}_q3']:.2f})"
             for metric in ("dice", "hd95", "msd", "surface_dice")
         ]
         grid.add_row(row["comparison"], str(row["n"]), *cells)
-    console().print(grid)
+    out.print(grid)
+    out.print()
