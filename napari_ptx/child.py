@@ -179,7 +179,11 @@ class Child:
             size = self._log.seek(0, os.SEEK_END)
             self._log.seek(max(0, size - 2000))
             words = self._log.read().decode(errors="replace").strip()
-        code = self._process.poll() if self._process is not None else None
+        code = None
+        if self._process is not None:
+            # Its pipe closes a moment before its status is there.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                code = self._process.wait(timeout=1)
         return f"the process ended (status {code})" + (f": {words}" if words else "")
 
 

@@ -80,6 +80,8 @@ def read_dicom(path: Path) -> Image:
         dataset = pydicom.dcmread(path, force=True)
         notes: list[str] = []
         header = _read_header(dataset, notes)
+        count = header.frames * header.rows * header.columns * header.samples
+        check_size(count * max(1, header.bits // 8), path)
         _check_data(dataset, header, notes)
         values = decode_pixels(dataset, header.photometric, header.syntax)
         expected: tuple[int, ...] = (header.rows, header.columns)
@@ -143,7 +145,6 @@ def _read_header(dataset: Any, notes: list[str]) -> Header:
             f"it declares the colour space {photometric}, which only JPEG 2000 has, but is "
             f"{syntax.name}; export it again as RGB"
         )
-    check_size(frames * rows * columns * samples * max(1, bits // 8))
     return Header(element, rows, columns, frames, samples, bits, photometric, syntax)
 
 

@@ -53,6 +53,8 @@ def decode_pixels(dataset: Any, photometric: str, syntax: UID) -> Values:
     window = _window(dataset)
     if window is None and dataset.get("VOILUTSequence"):
         notes.append("the VOI LUT of the file, a curve for display, is not applied")
+    if "RedPaletteColorLookupTableDescriptor" in dataset:
+        notes.append("the supplemental palette of the file is not applied: shown in grey")
     if photometric == "MONOCHROME1":
         if pixels is not stored or dataset.get("Modality") in _PHYSICAL:
             notes.append("the values are kept although the file asks to show large ones dark")

@@ -69,7 +69,7 @@ def find_space(dataset: Any, rows: int, columns: int, frames: int) -> Space:
     if frames == 1:
         group = functional_group(dataset, "PlanePositionSequence", 0)
         origin = numbers(group or dataset, "ImagePositionPatient", 3)
-        along = _orientation(dataset, notes)
+        along = _orientation(dataset, 0, notes)
         if origin is None or along is None:
             return Space("yx", spacing, calibrated, None, None, regions, tuple(notes))
         direction = _columns(along[0], along[1], np.cross(along[0], along[1]))
@@ -105,11 +105,9 @@ def _pixel_spacing(dataset: Any, notes: list[str]) -> tuple[float, float] | None
     return None
 
 
-def _orientation(
-    dataset: Any, notes: list[str]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """Find the directions along a row (x) and down a column (y)."""
-    group = functional_group(dataset, "PlaneOrientationSequence", 0)
+def _orientation(dataset: Any, frame: int, notes: list[str]) -> NDArray[np.float64] | None:
+    """Find the directions along a row (x) and down a column (y), one below the other."""
+    group = functional_group(dataset, "PlaneOrientationSequence", frame)
     found = numbers(group or dataset, "ImageOrientationPatient", 6)
     if found is None:
         return None
@@ -117,27 +115,28 @@ def _orientation(
     if not np.allclose(along @ along.T, np.eye(2), atol=1e-3):
         notes.append("patient position ignored: Image Orientation is not two unit vectors")
         return None
-    return along[0], along[1]
+    return along
 
 
-def _volume(
-    dataset: Any, frames: int, notes: list[str]
-) -> tuple[Any, NDArray[np.float64], tuple[NDArray[np.float64], NDArray[np.float64]]] | None:
+def _volume(dataset: Any, frames: int, notes: list[str]) -> tuple[Any, Any, Any] | None:
     """Find origin, step and in-plane directions where the frames are evenly spaced slices."""
-    along = _orientation(dataset, notes)
+    along = _orientation(dataset, 0, notes)
     if along is None:
         return None
     offsets = numbers(dataset, "GridFrameOffsetVector", frames)
     start = numbers(dataset, "ImagePositionPatient", 3)
+    uneven = False
     if offsets is not None and start is not None:
         normal = np.cross(along[0], along[1])
-        # RT dose: relative to the first plane, or positions along the normal of it
+        # RT dose: relative to the first plane, or positions along its normal
         points = np.array(start) + np.outer(np.array(offsets) - offsets[0], normal)
     else:
         listed = []
         for frame in range(frames):
             group = functional_group(dataset, "PlanePositionSequence", frame)
             listed.append(numbers(group, "ImagePositionPatient", 3) if group else None)
+            turned = _orientation(dataset, frame, [])
+            uneven |= turned is None or not np.allclose(turned, along, atol=1e-3)
         if any(point is None for point in listed):
             return None
         points = np.array(listed, dtype=np.float64)
@@ -145,8 +144,8 @@ def _volume(
     step = steps.mean(axis=0)
     length = float(np.linalg.norm(step))
     slack = max(0.01, 0.01 * length)
-    sideways = max(abs(float(step @ along[0])), abs(float(step @ along[1])))
-    if length < 1e-6 or np.abs(steps - step).max() > slack or sideways > slack:
+    sideways = np.abs(along @ step).max()
+    if uneven or length < 1e-6 or np.abs(steps - step).max() > slack or sideways > slack:
         notes.append("the frames are not evenly spaced parallel slices: read as frames")
         return None
     return points[0], step, along

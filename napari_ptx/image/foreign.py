@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,10 @@ LARGEST = 4 * 2**30
 """Bytes of pixels that one file may decode to. A cine loop of ten minutes or a
 volume of 2,000 slices stays below; a damaged header that asks for terabytes does not."""
 
+DENSEST = 10_000
+"""Bytes of pixels for one byte of file. Deflate reaches 1,032 and JPEG 2000 on empty
+pictures a few thousand; the rest is a damaged header that would fill the memory."""
+
 
 class Unreadable(Exception):
     """Why a file is refused and what to do, without the file's name.
@@ -19,8 +24,8 @@ class Unreadable(Exception):
     """
 
 
-def check_size(nbytes: int) -> None:
-    """Refuse pixels that are none, or more than ``LARGEST`` bytes.
+def check_size(nbytes: int, path: Path) -> None:
+    """Refuse pixels that are none, or more than ``LARGEST`` or than the file can hold.
 
     Raises
     ------
@@ -32,6 +37,11 @@ def check_size(nbytes: int) -> None:
         raise Unreadable(
             f"it declares {nbytes / 2**30:,.0f} GiB of pixels, more than the limit of "
             f"{LARGEST / 2**30:.0f} GiB; the file is damaged, or must be split first"
+        )
+    if nbytes > DENSEST * path.stat().st_size:
+        raise Unreadable(
+            f"it declares {nbytes:,} bytes of pixels, more than {path.stat().st_size:,} bytes of "
+            "file can hold; copy it again from where it came"
         )
 
 

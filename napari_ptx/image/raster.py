@@ -35,20 +35,29 @@ def read_raster(path: Path) -> Image:
         What Pillow raises for damaged files passes through.
     """
     notes: list[str] = []
+    try:
+        pixels = _pixels(path, notes)
+    except PIL.Image.DecompressionBombError:
+        raise Unreadable(
+            "it declares more pixels than a PNG, JPEG or BMP may have here; it is damaged, or "
+            "must be saved as TIFF"
+        ) from None
+    return picture(pixels, path, notes)
+
+
+def _pixels(path: Path, notes: list[str]) -> NDArray[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # sizes are checked here, more strictly
         with PIL.Image.open(path, formats=["PNG", "JPEG", "BMP"]) as opened:
             width, height = opened.size
-            # 16-bit colour is the largest that these formats hold
-            check_size(height * width * 8 if opened.format == "PNG" else height * width * 4)
+            check_size(height * width, path)
             count = getattr(opened, "n_frames", 1)
             if count > 1:
                 notes.append(f"only the first of {count} pictures in the file is read")
             if opened.format == "PNG" and _is_deep_colour(path):
-                pixels = imagecodecs.png_decode(path.read_bytes())
-            else:
-                pixels = _load(opened, notes)
-    return picture(pixels, path, notes)
+                deep: NDArray[Any] = imagecodecs.png_decode(path.read_bytes())
+                return deep
+            return _load(opened, notes)
 
 
 def picture(pixels: NDArray[Any], path: Path, notes: list[str]) -> Image:

@@ -18,8 +18,8 @@ from napari_ptx.child import Child, ChildDied, ChildFault, ChildTimeout
 from napari_ptx.image.foreign import Unreadable
 from napari_ptx.image.types import Image, ImageError
 
-# pathlib turns "//" into "/"; one letter is a Windows drive
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+# two letters at least: one is a Windows drive
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _META_IMAGE = re.compile(rb"\s*(ObjectType|ObjectSubType|Comment|NDims)\s*=")
 _BMP_HEADERS = {12, 40, 52, 56, 64, 108, 124}
 _KNOWN_OTHERS = {
@@ -48,13 +48,12 @@ class Decoder:
 
     def read(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> Image:
         """Read an image; see ``read_image``."""
-        return self.call("napari_ptx.image.read:decode", path, timeout=timeout)
+        return self._run("napari_ptx.image.read:decode", path, timeout=timeout)
 
-    def call(self, target: str, path: str | os.PathLike[str], *, timeout: float) -> Image:
+    def _run(self, target: str, path: str | os.PathLike[str], *, timeout: float) -> Image:
         """Run a function of one path ("package.module:function") that gives an image."""
         # The child was started in another folder perhaps; an address stays as it is.
-        place = os.fspath(path)
-        place = place if _ADDRESS.match(place) else str(Path(place).absolute())
+        place = str(path) if _ADDRESS.match(str(path)) else str(Path(path).absolute())
         try:
             with self._lock:
                 image: Image = self._child.call(target, place, timeout=timeout)
@@ -140,6 +139,8 @@ def decode(path: str | os.PathLike[str]) -> Image:
     ImageError
         As ``read_image``, but for hanging and crashing decoders.
     """
+    if _ADDRESS.match(str(path)):
+        raise ImageError(f"{path} is an address, not a file; download it first.")
     place = Path(path)
     try:
         reader = _reader(_format(place))
@@ -202,8 +203,6 @@ def _reader(name: str) -> Callable[[Path], Image]:
 
 def _format(path: Path) -> str:
     """Tell the format by the first bytes."""
-    if _ADDRESS.match(str(path)):
-        raise Unreadable("it is an address, not a file; download it first")
     if path.is_dir():
         raise Unreadable("it is a folder; choose one file in it")
     if not path.exists():
@@ -236,7 +235,9 @@ def _format(path: Path) -> str:
     for magic, what in _KNOWN_OTHERS.items():
         if head.startswith(magic):
             raise Unreadable(f"it is {what}")
-    raise Unreadable(f"it is not an image of a kind that can be read ({READABLE})")
+    raise Unreadable(
+        f"it is not an image of a kind that can be read ({READABLE}); export it as DICOM or PNG"
+    )
 
 
 def _unpacked_head(path: Path) -> bytes:

@@ -54,7 +54,7 @@ def read_tiff(path: Path) -> Image:
         series = file.series[0]
         if len(file.series) > 1:
             notes.append(f"only the first of {len(file.series)} image series in the file is read")
-        check_size(series.nbytes)
+        check_size(series.nbytes, path)
         _check_pages(series, path.stat().st_size)
         page = series.keyframe
         pixels, axes = _plain_axes(series.asarray(), series.axes)

@@ -52,15 +52,17 @@ def read_volume(path: Path, reader_name: str) -> Image:
     try:
         reader.ReadImageInformation()
         size, components = reader.GetSize(), reader.GetNumberOfComponents()
-        check_size(math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue()))
+        check_size(math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue()), path)
         if reader_name == "NiftiImageIO":
             _check_nifti(path)
         volume = reader.Execute()
     except RuntimeError as error:
-        said = str(error).strip().splitlines()[-1].removeprefix("Reason: ").strip()
+        said = str(error).strip().splitlines()[-1]
+        # MetaImage's reason is the last error of the system, whatever that was.
+        said = "" if said.startswith("Reason:") else f" ({said[:200]})"
         raise Unreadable(
-            f"ITK could not read it ({said[:200]}); it is probably cut off or damaged: copy it "
-            "again from where it came"
+            f"ITK could not read it{said}; it is probably cut off or damaged: copy it again from "
+            "where it came"
         ) from None
     return _image(volume, _states_spacing(path, reader_name), path)
 
