@@ -28,7 +28,7 @@ from napari_ptx.figures import (
 )
 from napari_ptx.stats import bland_altman
 from napari_ptx.study.agreement import Agreement
-from napari_ptx.study.comparisons import ENOUGH
+from napari_ptx.study.comparisons import ENOUGH, short_names
 from napari_ptx.study.types import StudyError
 
 
@@ -99,7 +99,7 @@ def _write_figures(result: Agreement, folder: Path, progress: Progress | None) -
 
 def _write_pair(result: Agreement, row: pd.Series, place: Path, note: str) -> list[Path]:
     pairs = result.pairs(row["comparison"], row["measurand"])
-    names = (row["first"], row["second"])
+    names = short_names(row)
     stem = re.sub(r"\W+", "_", f"{row['comparison']}_{row['measurand']}")
     clusters = pairs["patient"] if result.settings["clusters"] else None
     statistics = bland_altman(

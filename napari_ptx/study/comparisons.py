@@ -60,6 +60,16 @@ def comparisons(
     return list(filter(shared, inter)), list(filter(shared, intra))
 
 
+def short_names(row: pd.Series[Any] | Mapping[Any, Any]) -> tuple[str, str]:
+    """Name the two readings of a row of ``Agreement.inter`` or ``intra`` on an axis.
+
+    ("A", "B") between readers, ("A, round 1", "A, round 2") within one.
+    """
+    first, second = str(row["first"]), str(row["second"])
+    readers = first.rpartition(", round ")[0], second.rpartition(", round ")[0]
+    return (first, second) if readers[0] == readers[1] else readers
+
+
 def common_unit(readings: Sequence[Reading], cases: Mapping[str, CaseInfo]) -> tuple[str, str]:
     """Decide whether the study is compared in mm or in pixels, and say why.
 
