@@ -55,7 +55,7 @@ class AgreementDock(Dock):
         self._pages.addWidget(self._sentence)
         self._pages.addWidget(self.page)
         self.job = JobBar()
-        self.loader = JobBar(quiet=True)
+        self.loader = JobBar(quiet=True, shares=self.job)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setToolTip("The outlines on the image")
@@ -136,7 +136,7 @@ class AgreementDock(Dock):
             text, tip = "Show the Study dock", "Open or make a study there (Enter)"
         elif shown:
             case = self.page.table.case or next(iter(self.page.table.cases()), "")
-            text, tip = f"Show case {case}", "Open it with both outlines (Enter)"
+            text, tip = f"Show {_shortened(case)}", f"Open {case} with both outlines (Enter)"
             able = able and bool(case)
         else:
             text, tip = "Compare the readings", "Compute the agreement (Enter)"
@@ -270,6 +270,10 @@ class AgreementDock(Dock):
                 path += kind[kind.index("*") + 1 : -1]
             self.save_figure(Path(path))
             show_info(f"Figure written to {path}.")
+
+
+def _shortened(case: str) -> str:
+    return case if len(case) <= 12 else f"{case[:5]}…{case[-5:]}"
 
 
 def _button(text: str, tip: str) -> QPushButton:

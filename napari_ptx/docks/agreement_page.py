@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptx.docks import agreement_plots as draw
+from napari_ptx.docks import agreement_text as words
 from napari_ptx.docks.case_table import CaseTable
 from napari_ptx.docks.parts import hint
 from napari_ptx.docks.plot import Plot
@@ -51,16 +51,24 @@ class AgreementPage(QWidget):
         self.by_patient.setToolTip(
             "Interval by a bootstrap of patients: images of one patient are not independent"
         )
+        self.title = hint()
+        self.title.setWordWrap(False)
+        self.title.setToolTip("The form of the intraclass correlation, in both namings")
         self.summary = QLabel()
         self.summary.setTextFormat(Qt.TextFormat.RichText)
         self.summary.setWordWrap(True)
         self.summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.notes = hint()
+        self.notes.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.notes.setMargin(8)
         self.background: QColor | None = None
-        self.plots = {kind: Plot(title) for kind, title in draw.TITLES.items()}
+        self.plots = {
+            kind: Plot(title, scrolls=kind == "forest") for kind, title in draw.TITLES.items()
+        }
         self.tabs = QTabWidget()
         for kind, title in draw.TITLES.items():
             self.tabs.addTab(self.plots[kind], title)
+        self.tabs.addTab(self.notes, "Notes")
         self.table = CaseTable()
         self.table.setToolTip("The cases that the readers agree on least are on top")
         self._lay_out()
@@ -74,8 +82,11 @@ class AgreementPage(QWidget):
 
     def _lay_out(self) -> None:
         pickers = QHBoxLayout()
-        pickers.addWidget(self.comparison, 3)
-        pickers.addWidget(self.measurand, 2)
+        pickers.addWidget(self.comparison, 1)
+        pickers.addWidget(self.measurand, 1)
+        top = QHBoxLayout()
+        top.addWidget(self.title, 1)
+        top.addWidget(self.by_patient)
         self._split = QSplitter(Qt.Orientation.Vertical)
         self._split.addWidget(self.tabs)
         self._split.addWidget(self.table)
@@ -85,10 +96,9 @@ class AgreementPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(pickers)
+        layout.addLayout(top)
         layout.addWidget(self.summary)
-        layout.addWidget(self.by_patient)
         layout.addWidget(self._split, 1)
-        layout.addWidget(self.notes)
 
     # What to show
 
@@ -97,7 +107,7 @@ class AgreementPage(QWidget):
         self._result = result
         rows = result.rows
         for combo, texts in (
-            (self.comparison, {name: _comparison_text(name) for name in rows["comparison"]}),
+            (self.comparison, {name: words.comparison_text(name) for name in rows["comparison"]}),
             (self.measurand, dict(zip(rows["measurand"], rows["label"], strict=True))),
         ):
             chosen = combo.currentData()
@@ -108,9 +118,15 @@ class AgreementPage(QWidget):
             combo.setCurrentIndex(max(0, combo.findData(chosen)))
             combo.blockSignals(False)
         self.by_patient.setVisible(bool(result.settings["clusters"]))
-        self.notes.setText("\n".join(result.notes))
-        self.notes.setVisible(bool(result.notes))
+        self.notes.setText("\n\n".join(result.notes))
+        self.tabs.setTabVisible(self.tabs.indexOf(self.notes), bool(result.notes))
         self._picked()
+
+    @property
+    def _kind(self) -> str | None:
+        """The figure of the present tab; the notes have none."""
+        place = self.tabs.currentIndex()
+        return list(self.plots)[place] if place < len(self.plots) else None
 
     @property
     def row(self) -> Mapping[str, Any]:
@@ -138,14 +154,16 @@ class AgreementPage(QWidget):
         """Make the figure of the present tab, or ``None`` where there is none."""
         if self._result is None:
             return None
-        kind = list(self.plots)[self.tabs.currentIndex()]
+        kind = self._kind
+        if kind is None:
+            return None
         return draw.figure(kind, self._result, self._pairs, self.row, dark=dark)
 
     def redraw(self, *_: Any) -> None:
         """Draw the figure of the present tab anew."""
-        if self._result is None:
+        if self._result is None or self._kind is None:
             return
-        plot = list(self.plots.values())[self.tabs.currentIndex()]
+        plot = self.plots[self._kind]
         plot.background = self.background
         figure = self.figure(dark=self.dark)
         if figure is not None:
@@ -154,7 +172,7 @@ class AgreementPage(QWidget):
         elif self._pairs is None:
             plot.say("Choose two readers to see where they differ.")
         else:
-            plot.say(_too_few(len(self._pairs)))
+            plot.say(words.too_few(len(self._pairs)))
 
     def mark(self, case: str) -> None:
         """Mark the case that the viewer shows, in the table and in the figure."""
@@ -163,8 +181,8 @@ class AgreementPage(QWidget):
         self._ring()
 
     def _ring(self) -> None:
-        kind = list(self.plots)[self.tabs.currentIndex()]
-        if self._pairs is None or kind == "forest":
+        kind = self._kind
+        if self._pairs is None or kind in (None, "forest"):
             return
         places = list(self._pairs["case"])
         self.plots[kind].ring(places.index(self._case) if self._case in places else None)
@@ -188,69 +206,11 @@ class AgreementPage(QWidget):
                 how="left",
             )
             self.table.show_cases(cases, row["unit"], self._result.settings["unit"])
-        self.summary.setText(
-            _summary(row, mine, self._result.settings, self.by_patient.isChecked())
-        )
+        by_patient = self.by_patient.isChecked()
+        self.title.setText(words.title(row, by_patient=by_patient))
+        self.summary.setText(words.summary(row, mine, self._result.settings, by_patient=by_patient))
         self.redraw()
 
     def _dot_picked(self, place: int) -> None:
         if self._pairs is not None and place < len(self._pairs):
             self.case_chosen.emit(str(self._pairs["case"].iloc[place]))
-
-
-def _comparison_text(name: str) -> str:
-    return f"Readers {name}" if "round" not in name else name
-
-
-def _too_few(pairs: int) -> str:
-    return (
-        f"This needs {draw.ENOUGH} cases that both readings outlined; there "
-        f"{'is' if pairs == 1 else 'are'} {pairs}."
-    )
-
-
-def _summary(
-    row: Mapping[str, Any], overlap: pd.DataFrame, settings: Mapping[str, Any], by_patient: bool
-) -> str:
-    """Say the result in words, as HTML."""
-    if row["n"] < draw.ENOUGH:
-        return _too_few(int(row["n"]))
-    low, high = (row["low_clustered"], row["high_clustered"]) if by_patient else (
-        row["low"], row["high"])  # fmt: skip
-    threshold = settings["threshold"]
-    lines = [
-        f"{row['name']}<br><span style='font-size: 16pt; font-weight: bold'>"
-        f"{_value(row['icc'])}</span>&nbsp; {settings['confidence']:.0%} interval "
-        f"[{_value(low)}, {_value(high)}]&nbsp; n = {row['n']:.0f}"
-        + (f", {row['patients']:.0f} patients" if by_patient else ""),
-        _verdict(row, low, threshold, by_patient),
-    ]
-    if not math.isnan(row["bias"]):
-        lines.append(
-            f"bias {row['second']} − {row['first']}: <b>{row['bias']:+.1f} {row['unit']}</b> "
-            f"({row['bias_percent']:+.1f}%), limits {row['loa_low']:+.1f} to {row['loa_high']:+.1f}"
-        )
-    if len(overlap):
-        lines.append(
-            f"median Dice <b>{overlap['dice'].median():.3f}</b>, HD95 "
-            f"{overlap['hd95'].median():.1f} {settings['unit']}"
-        )
-    return "<br>".join(lines)
-
-
-def _verdict(row: Mapping[str, Any], low: float, threshold: float, by_patient: bool) -> str:
-    if math.isnan(row["icc"]):
-        return "undefined: the values do not vary"
-    bound = "lower limit"
-    if low > threshold:
-        return f"<b>passes</b>: the {bound} is above {threshold:.2f}"
-    needs = "" if by_patient or math.isnan(row["needed"]) else (
-        f"; that needs an ICC of {_value(row['needed'])} at this n"
-    )  # fmt: skip
-    if row["icc"] > threshold:
-        return f"<b>passes only as a point</b>: the {bound} is not above {threshold:.2f}{needs}"
-    return f"<b>does not pass</b> {threshold:.2f}{needs}"
-
-
-def _value(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"

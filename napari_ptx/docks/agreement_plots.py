@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from napari_ptx.docks.agreement_text import ENOUGH, short
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -14,11 +16,8 @@ if TYPE_CHECKING:
 TITLES: Mapping[str, str] = {
     "bland_altman": "Bland-Altman",
     "scatter": "Scatter",
-    "forest": "Forest of all",
+    "forest": "Forest",
 }
-
-ENOUGH = 3
-"""Pairs below which a comparison has no interval worth the name."""
 
 
 def figure(
@@ -39,7 +38,7 @@ def figure(
         The pairs of values and the row of the result that are picked; ``pairs`` is
         ``None`` for a comparison of more than two readings.
     """
-    from napari_ptx.figures import agreement as figures
+    from napari_ptx import figures
 
     theme = "dark" if dark else "light"
     if kind == "forest":
@@ -59,10 +58,3 @@ def figure(
         annotation = f"{value} [{row['low']:.3f}, {row['high']:.3f}]"
         return figures.scatter_figure(pairs, annotation=annotation, **options)
     return figures.bland_altman_figure(pairs, **options)
-
-
-def short(label: str, row: Mapping[str, Any]) -> str:
-    """Name one of two compared readings by what tells it from the other."""
-    reader, _, number = label.rpartition(", round ")
-    same = row["first"].rpartition(", round ")[0] == row["second"].rpartition(", round ")[0]
-    return f"{reader}, round {number}" if same else reader

@@ -14,10 +14,18 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptx.docks.agreement_text import amount
+
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = ("Case", "Dice", "HD95", "Difference")
+_TIPS = (
+    "The case; select a row to see it",
+    "Overlap of the two outlines: 1 is the same, 0 is none",
+    "95th percentile of the distances between the two surfaces",
+    "Second minus first reading of the measurand; sorts by its size",
+)
+_WIDTHS = (60, 68, 72)  # of all columns but the first, which takes what is left
 
 
 class CaseTable(QTableWidget):
@@ -27,7 +35,7 @@ class CaseTable(QTableWidget):
     """The mouse or an arrow key has come to a case."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(0, len(COLUMNS), parent)
+        super().__init__(0, len(_TIPS), parent)
         self.setAccessibleName("Cases by disagreement")
         self.verticalHeader().hide()
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -37,8 +45,11 @@ class CaseTable(QTableWidget):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.horizontalHeader().setHighlightSections(False)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setMinimumSectionSize(40)
+        self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for place, width in enumerate(_WIDTHS, start=1):
+            self.horizontalHeader().resizeSection(place, width)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.verticalHeader().setDefaultSectionSize(22)
         self.itemClicked.connect(self._clicked)
         self.itemSelectionChanged.connect(self._selection_changed)
@@ -52,20 +63,20 @@ class CaseTable(QTableWidget):
         self.blockSignals(True)
         self.setSortingEnabled(False)
         self.setRowCount(len(table))
-        self.setHorizontalHeaderLabels(
-            ("Case", "Dice", f"HD95 {distance_unit}", f"Difference {unit}")
-        )
+        self.setHorizontalHeaderLabels(("Case", "Dice", f"HD95 {distance_unit}", f"Δ {unit}"))
+        for place, tip in enumerate(_TIPS):
+            self.horizontalHeaderItem(place).setToolTip(tip)
         for row, entry in enumerate(table.itertuples()):
             difference = entry.value_second - entry.value_first
-            values = f"{_number(entry.value_first)} and {_number(entry.value_second)} {unit}"
+            values = f"{amount(entry.value_first)} and {amount(entry.value_second)} {unit}"
             tip = f"patient {entry.patient}: {values}"
             if entry.state == "one_empty":
                 tip = f"patient {entry.patient}: only one of the two has an outline"
             cells = (
                 _Item(entry.case, entry.case),
                 _Item(f"{entry.dice:.3f}", entry.dice),
-                _Item(_number(entry.hd95), entry.hd95),
-                _Item(_number(difference, sign=True), abs(difference)),
+                _Item(amount(entry.hd95), entry.hd95),
+                _Item(amount(difference, sign=True), abs(difference)),
             )
             for place, item in enumerate(cells):
                 item.setToolTip(tip)
@@ -118,11 +129,3 @@ class _Item(QTableWidgetItem):
         if isinstance(mine, str):
             return mine < str(its)
         return (math.isnan(mine), mine) < (math.isnan(its), its)
-
-
-def _number(value: float, *, sign: bool = False) -> str:
-    if math.isnan(value):
-        return "–"
-    if math.isinf(value):
-        return "∞"
-    return f"{value:{'+' if sign else ''}.{1 if abs(value) < 1000 else 0}f}"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from napari_ptx.docks import layers, settings
 from napari_ptx.docks.compat import zoom_to_pixels
 
 if TYPE_CHECKING:
+    import napari.layers
     from napari import Viewer
-    from napari.layers import Layer
+    from napari.layers import Shapes
 
     from napari_ptx.docks.tasks import ShownCase
 
@@ -20,38 +21,50 @@ class ComparedCase:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._layers: list[Layer] = []
+        self._image: napari.layers.Image | None = None
+        self._outlines: dict[str, Shapes] = {}
         self.case = ""
 
     def show(self, shown: ShownCase, colours: Mapping[str, str]) -> None:
-        """Show a case in place of the one before, each label's outlines in its colour."""
-        self.clear()
-        viewer = self._viewer
-        picture = layers.add_image(viewer, shown.image, name=f"case {shown.case}")
-        self._layers.append(picture)
-        viewer.reset_view()
-        width = settings.outline_width() / zoom_to_pixels(viewer, picture)
+        """Show a case in place of the one before, each label's outlines in its colour.
+
+        The layers stay where they can: new ones take half a second.
+        """
+        image = shown.image
+        if not self._complete(colours) or not layers.replace_image(self._image, image, shown.case):
+            self.clear()
+            self._image = layers.add_image(self._viewer, image, name=shown.case)
+        self._viewer.reset_view()
+        width = settings.outline_width() / zoom_to_pixels(self._viewer, self._image)
         for label, colour in colours.items():
-            self._layers.append(
-                layers.add_outlines(
-                    viewer,
-                    shown.outlines.get(label, ()),
-                    shown.image,
-                    name=label,
-                    colour=colour,
-                    width=width,
+            outlines = shown.outlines.get(label, ())
+            layer = self._outlines.get(label)
+            if layer is None:
+                self._outlines[label] = layers.add_outlines(
+                    self._viewer, outlines, image, name=label, colour=colour, width=width
                 )
-            )
+            else:
+                layers.replace_outlines(layer, outlines, image, width=width)
         frames = [outline.frame for outlines in shown.outlines.values() for outline in outlines]
-        if shown.image.axes != "yx" and frames:
-            viewer.dims.set_current_step(0, frames[0])
-        viewer.layers.selection.active = picture
+        if image.axes != "yx" and frames:
+            self._viewer.dims.set_current_step(0, frames[0])
+        self._viewer.layers.selection.active = self._image
         self.case = shown.case
 
     def clear(self) -> None:
         """Take the case out of the viewer, as before a blinded session."""
-        for layer in self._layers:
-            if layer in self._viewer.layers:
+        for layer in (self._image, *self._outlines.values()):
+            if layer is not None and layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-        self._layers.clear()
+        self._image = None
+        self._outlines.clear()
         self.case = ""
+
+    def _complete(self, labels: Iterable[str]) -> bool:
+        """Whether the layers of these labels are there, and nobody has removed one."""
+        present = self._viewer.layers
+        return (
+            self._image in present
+            and list(self._outlines) == list(labels)
+            and all(layer in present for layer in self._outlines.values())
+        )

@@ -70,6 +70,8 @@ class JobBar(QWidget):
     quiet
         For short jobs whose errors the dock itself shows: no notification of an
         expected error, and nothing in napari's activity area.
+    shares
+        Another bar whose warm process this one uses, too; they never run at once.
     """
 
     finished = Signal(str, object)
@@ -78,10 +80,10 @@ class JobBar(QWidget):
     """The name of the job and why it gave no value: a sentence, or "" if cancelled."""
     running_changed = Signal(bool)
 
-    def __init__(self, parent: QWidget | None = None, *, quiet: bool = False) -> None:
-        super().__init__(parent)
+    def __init__(self, *, quiet: bool = False, shares: JobBar | None = None) -> None:
+        super().__init__()
         self._quiet = quiet
-        self._child = Child()
+        self._child = Child() if shares is None else shares._child
         self._call: _Call | None = None
         self._name = ""
         self._started = 0.0

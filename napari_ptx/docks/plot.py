@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor
-from qtpy.QtWidgets import QLabel, QSizePolicy, QStackedLayout, QWidget
+from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy, QStackedLayout, QWidget
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.backend_bases import MouseEvent
     from matplotlib.collections import PathCollection
     from matplotlib.figure import Figure
@@ -23,22 +24,35 @@ class Plot(QWidget):
 
     Figures are values: whoever owns the plot makes a new one when the data or the
     theme change. The dots are the collection whose ``gid`` is "points".
+
+    Parameters
+    ----------
+    name
+        What screen readers call it.
+    scrolls
+        Whether the figure keeps its own height and is scrolled.
     """
 
     picked = Signal(int)
     """A click on a dot: its place in the collection."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, scrolls: bool = False) -> None:
         super().__init__()
+        self._scrolls = scrolls
         self._name = name
         self.background: QColor | None = None
         self._sentence = QLabel()
         self._sentence.setWordWrap(True)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._area = QScrollArea()
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._canvas: QWidget | None = None
         self.figure: Figure | None = None
         self._layout = QStackedLayout(self)
         self._layout.addWidget(self._sentence)
+        self._layout.addWidget(self._area)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumHeight(160)
 
@@ -56,6 +70,11 @@ class Plot(QWidget):
         from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 
         self._drop()
+        for text in figure.findobj(_is_caption):
+            # In a dock the room is the figure's: the caption is in the tooltip.
+            self.setToolTip(text.get_text())
+            text.set_visible(False)
+            text.set_in_layout(False)
         if self.background is not None:  # the window's own, so that no edge shows
             for part in (figure, *figure.axes):
                 part.set_facecolor(self.background.name())
@@ -63,15 +82,17 @@ class Plot(QWidget):
         canvas.setAccessibleName(self._name)
         # The width is the dock's; matplotlib would ask for the inches of the figure.
         canvas.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Ignored)
+        if self._scrolls:
+            canvas.setMinimumHeight(int(figure.get_figheight() * figure.dpi))
         canvas.mpl_connect("button_press_event", self._pressed)
         canvas.mpl_connect("motion_notify_event", self._moved)
         self.figure, self._canvas = figure, canvas
-        self._layout.addWidget(canvas)
-        self._layout.setCurrentWidget(canvas)
+        self._area.setWidget(canvas)
+        self._layout.setCurrentWidget(self._area)
 
     def ring(self, place: int | None) -> None:
         """Put a ring around one dot, or take it away."""
-        from napari_ptx.figures.agreement import highlight
+        from napari_ptx.figures import highlight
 
         if self.figure is not None and self._canvas is not None:
             highlight(self.figure, place)
@@ -112,6 +133,9 @@ class Plot(QWidget):
     def _drop(self) -> None:
         canvas, self._canvas, self.figure = self._canvas, None, None
         if canvas is not None:
-            self._layout.removeWidget(canvas)
-            canvas.setParent(None)
+            self._area.takeWidget()
             canvas.deleteLater()
+
+
+def _is_caption(artist: Artist) -> bool:
+    return artist.get_gid() == "caption"

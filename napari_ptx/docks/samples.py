@@ -8,27 +8,33 @@ if TYPE_CHECKING:
     LayerData = tuple[Any, dict[str, Any], str]
 
 
+SHOWN = 6
+"""Cases in the stack; each takes half a second to simulate."""
+
+
 def adenoma() -> list[LayerData]:
-    """Simulate an adenoma-like lesion, with its exact border."""
-    return _case(seed=1, label=0)
+    """Give the demo's first adenoma-like lesion, with its exact border."""
+    return _case(label=0)
 
 
 def atypical() -> list[LayerData]:
-    """Simulate an atypical-like lesion, with its exact border."""
-    return _case(seed=2, label=1)
+    """Give the demo's first atypical-like lesion, with its exact border."""
+    return _case(label=1)
 
 
 def demo_cases() -> list[LayerData]:
-    """Give the images of the demo study as a stack; the slider goes through the cases.
+    """Give the first cases of the demo as a stack; the slider goes through them.
 
     Every image has a spacing of its own, so the stack is in pixels; smaller images
     are filled up with black.
     """
     import numpy as np
+    from napari.utils import progress
 
-    from napari_ptx.study.demo import demo_phantoms
+    from napari_ptx.phantom.samples import demo_samples
 
-    images = [phantom.image for phantom in demo_phantoms()]
+    samples = demo_samples(SHOWN)
+    images = [sample.render().image for sample in progress(samples, desc="Simulating ultrasound")]
     height, width = np.max([image.shape for image in images], axis=0)
     stack = np.zeros((len(images), height, width), dtype=images[0].pixels.dtype)
     for place, image in enumerate(images):
@@ -38,18 +44,20 @@ def demo_cases() -> list[LayerData]:
         "contrast_limits": (0, 255),
         "units": ("pixel", "pixel", "pixel"),
         "axis_labels": ("case", "y", "x"),
+        "metadata": {"cases": [sample.case for sample in samples]},
     }
     return [(stack, options, "image")]
 
 
-def _case(seed: int, label: int) -> list[LayerData]:
+def _case(label: int) -> list[LayerData]:
     from napari_ptx.docks.layers import OUTLINE, grid, image_options, outline_data
-    from napari_ptx.phantom.ultrasound import simulate
+    from napari_ptx.phantom.samples import demo_samples
 
-    phantom = simulate(seed, label=label)
+    sample = next(one for one in demo_samples() if one.scenario.label == label)
+    phantom = sample.render()
     kind = "atypical-like" if label else "adenoma-like"
     border = {
-        "name": f"true border (simulated, {kind})",
+        "name": f"true border ({kind}, simulated)",
         "shape_type": "polygon",
         "edge_color": OUTLINE,
         "face_color": "transparent",
@@ -57,6 +65,6 @@ def _case(seed: int, label: int) -> list[LayerData]:
         **grid(phantom.image),
     }
     return [
-        (phantom.image.pixels, image_options(phantom.image, f"simulated, {kind}"), "image"),
+        (phantom.image.pixels, image_options(phantom.image, sample.case), "image"),
         (outline_data(phantom.truth, phantom.image), border, "shapes"),
     ]

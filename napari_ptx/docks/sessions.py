@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QModelIndex, QRectF, Qt, Signal
+from qtpy.QtCore import QModelIndex, QRectF, QSize, Qt, Signal
 from qtpy.QtGui import QColor, QPainter
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
+    QSizePolicy,
     QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableWidget,
@@ -47,7 +48,7 @@ def moment(time: datetime) -> str:
 def state_text(status: RoundStatus) -> str:
     """Say in a few words where a session stands."""
     if status.state == "sealed" and status.opens_on is not None:
-        return f"sealed until {day(status.opens_on)}"
+        return f"opens {day(status.opens_on)}"
     if status.state == "waiting":
         return "after round 1"
     if status.state == "closed":
@@ -79,10 +80,15 @@ class SessionTable(QTableWidget):
         self.setWordWrap(False)
         header = self.horizontalHeader()
         header.setHighlightSections(False)
-        header.setMinimumSectionSize(48)
+        header.setMinimumSectionSize(36)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.verticalHeader().setDefaultSectionSize(28)
         for place in (0, 1, 3):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
+        # As high as its rows; it scrolls where there is no room for them.
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Maximum)
+        self.setMinimumHeight(80)
         self._bars = _BarDelegate(self)
         self.setItemDelegateForColumn(2, self._bars)
         self.itemDoubleClicked.connect(self._double_clicked)
@@ -108,6 +114,12 @@ class SessionTable(QTableWidget):
             states = [status.state for status in self._rows]
             self.selectRow(states.index("open") if "open" in states else 0)
         self.itemSelectionChanged.emit()
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
+        rows = sum(self.rowHeight(row) for row in range(self.rowCount()))
+        height = self.horizontalHeader().sizeHint().height() + rows + 2 * self.frameWidth() + 4
+        return QSize(300, max(height, 80))
 
     def current(self) -> RoundStatus | None:
         """Give the selected session."""

@@ -15,7 +15,7 @@ from qtpy.QtWidgets import (
     QMenu,
     QProgressBar,
     QPushButton,
-    QToolButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -64,11 +64,9 @@ class StudyPage(QWidget):
         )
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
-        self.open_button = QToolButton()
-        self.open_button.setText("Open")
-        self.open_button.setToolTip("Open another study, make one, or close this one")
-        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.open_button = _button("Studies", "Open another study, make one, or close this one")
         self.open_button.setMenu(self._menu)
+        self.open_button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._lay_out()
         self.table.itemSelectionChanged.connect(self._session_changed)
         self._reason.textChanged.connect(self._reason_changed)
@@ -87,10 +85,11 @@ class StudyPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
         layout.addWidget(self._subtitle)
-        layout.addWidget(self.table, 1)
+        layout.addWidget(self.table)
         layout.addWidget(self._about)
         layout.addWidget(self._reason)
         layout.addWidget(self._warnings)
+        layout.addStretch(1)
         layout.addLayout(buttons)
 
     @property

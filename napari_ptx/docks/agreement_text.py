@@ -1,0 +1,107 @@
+"""The words of the Agreement dock: a result as a reader of the paper would say it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ENOUGH = 3
+"""Pairs below which a comparison has no interval worth the name."""
+
+
+def comparison_text(name: str) -> str:
+    """Name a comparison as the picker does."""
+    return name if "round" in name or name == "all readers" else f"Readers {name}"
+
+
+def short(label: str, row: Mapping[str, Any]) -> str:
+    """Name one of two compared readings by what tells it from the other."""
+    reader, _, number = label.rpartition(", round ")
+    same = row["first"].rpartition(", round ")[0] == row["second"].rpartition(", round ")[0]
+    return f"{reader}, round {number}" if same else reader
+
+
+def too_few(pairs: int) -> str:
+    """Say that a comparison has too few cases."""
+    return (
+        f"This needs {ENOUGH} cases that both readings outlined; there "
+        f"{'is' if pairs == 1 else 'are'} {pairs}."
+    )
+
+
+def title(row: Mapping[str, Any], *, by_patient: bool) -> str:
+    """Name the coefficient, in both namings, and what it was computed from."""
+    count = f"{row['patients']:.0f} patients" if by_patient else f"n = {row['n']:.0f}"
+    return f"{row['name']}   {count}"
+
+
+def summary(
+    row: Mapping[str, Any],
+    overlap: pd.DataFrame,
+    settings: Mapping[str, Any],
+    *,
+    by_patient: bool,
+) -> str:
+    """Say the result in words, as HTML.
+
+    Parameters
+    ----------
+    row
+        A row of ``Agreement.inter`` or ``intra``.
+    overlap
+        The rows of ``Agreement.overlap`` of the same comparison.
+    by_patient
+        Whether the interval is the bootstrap's, by patient.
+    """
+    if row["n"] < ENOUGH:
+        return too_few(int(row["n"]))
+    kind = "_clustered" if by_patient else ""
+    low, high = row[f"low{kind}"], row[f"high{kind}"]
+    lines = [
+        f"<span style='font-size: 16pt; font-weight: bold'>{_icc(row['icc'])}</span> &nbsp;"
+        f"{settings['confidence']:.0%} interval {_icc(low)} to {_icc(high)}",
+        _verdict(row, low, settings["threshold"], by_patient),
+    ]
+    if not math.isnan(row["bias"]):
+        lines.append(
+            f"bias {escape(short(row['second'], row))} − {escape(short(row['first'], row))}: "
+            f"<b>{amount(row['bias'], sign=True)} {row['unit']}</b> "
+            f"({amount(row['bias_percent'], sign=True)}%)"
+        )
+    if len(overlap):
+        lines.append(
+            f"median Dice <b>{overlap['dice'].median():.3f}</b>, "
+            f"HD95 {amount(overlap['hd95'].median())} {settings['unit']}"
+        )
+    return "<br>".join(lines)
+
+
+def amount(value: float, *, sign: bool = False) -> str:
+    """Write a measurement with three digits or so; "–" where it is undefined."""
+    if math.isnan(value):
+        return "–"
+    if math.isinf(value):
+        return "∞"
+    decimals = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:{'+' if sign else ''}.{decimals}f}".replace("-", "−")
+
+
+def _verdict(row: Mapping[str, Any], low: float, threshold: float, by_patient: bool) -> str:
+    """Say whether the lower limit is above the threshold, and what that would need."""
+    if math.isnan(row["icc"]):
+        return "undefined: the values do not vary"
+    needed = "" if by_patient else f"needs {_icc(row['needed'])} "
+    bound = f"{needed}for a lower limit above {threshold:.2f}"
+    if low > threshold:
+        return f"{bound}: <b>pass</b>"
+    point = ", though the value is above it" if row["icc"] > threshold else ""
+    return f"{bound}: <b>not reached</b>{point}"
+
+
+def _icc(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}".replace("-", "−")
