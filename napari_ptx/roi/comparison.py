@@ -104,7 +104,7 @@ def overlap(
         jaccard=common / joint,
         hd=float(every.max()),
         hd95=float(max(np.percentile(forth, 95), np.percentile(back, 95))),
-        msd=float(every.mean()),
+        msd=float((forth.sum() + back.sum()) / len(every)),
         # a distance that equals the tolerance but for its last digits is within it
         surface_dice=float((every <= tolerance * (1 + 1e-9)).mean()),
         tolerance=tolerance,
