@@ -17,6 +17,7 @@ import pandas as pd
 
 from napari_ptx.child import Progress
 from napari_ptx.roi import MEASURANDS
+from napari_ptx.stats import BlandAltman
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS
 from napari_ptx.study import comparisons as steps
 from napari_ptx.study.types import Reading, StudyError
@@ -92,6 +93,21 @@ class Agreement:
         table = steps.paired(self.values[self.values["measurand"] == measurand], sessions)
         table.columns = pd.Index(["case", "patient", "unit", "first", "second"])
         return table[["case", "patient", "first", "second", "unit"]]
+
+    def bland_altman(self, comparison: str, measurand: str) -> BlandAltman:
+        """Give the Bland-Altman statistics behind a row: second minus first.
+
+        They are clustered by patient as the table's are.
+
+        Raises
+        ------
+        StatsError
+            With fewer than 3 pairs.
+        """
+        pairs = self.pairs(comparison, measurand)
+        return steps.differences(
+            pairs[["first", "second"]].to_numpy(dtype=float), pairs["patient"], self.settings
+        )
 
     def summary(self) -> pd.DataFrame:
         """Summarise the overlap of each comparison.

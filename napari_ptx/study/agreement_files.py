@@ -26,7 +26,6 @@ from napari_ptx.figures import (
     save_figure,
     scatter_figure,
 )
-from napari_ptx.stats import bland_altman
 from napari_ptx.study.agreement import Agreement
 from napari_ptx.study.comparisons import ENOUGH, short_names
 from napari_ptx.study.types import StudyError
@@ -101,14 +100,7 @@ def _write_pair(result: Agreement, row: pd.Series, place: Path, note: str) -> li
     pairs = result.pairs(row["comparison"], row["measurand"])
     names = short_names(row)
     stem = re.sub(r"\W+", "_", f"{row['comparison']}_{row['measurand']}")
-    clusters = pairs["patient"] if result.settings["clusters"] else None
-    statistics = bland_altman(
-        pairs["first"],
-        pairs["second"],
-        result.settings["confidence"],
-        clusters=clusters if pairs["patient"].nunique() > 1 else None,
-        seed=result.settings["seed"],
-    )
+    statistics = result.bland_altman(row["comparison"], row["measurand"])
     plot = bland_altman_figure(
         pairs, names=names, label=row["label"], unit=row["unit"], statistics=statistics, note=note
     )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_ptx.child import Progress
 from napari_ptx.roi import MEASURANDS, Measurand, measure, overlap, rasterise
 from napari_ptx.roi.calibration import common_spacing
-from napari_ptx.stats import bland_altman, cluster_bootstrap, icc, icc_needed
+from napari_ptx.stats import BlandAltman, bland_altman, cluster_bootstrap, icc, icc_needed
 from napari_ptx.study.types import CaseInfo, Reading
 
 Session = tuple[str, int]
@@ -207,13 +207,7 @@ def _bias_columns(
 ) -> dict[str, float]:
     if ratings.shape[1] != 2 or len(ratings) < ENOUGH:
         return dict.fromkeys(("bias", "bias_percent", "loa_low", "loa_high"), UNDEFINED)
-    result = bland_altman(
-        ratings[:, 0],
-        ratings[:, 1],
-        settings["confidence"],
-        clusters=patients if settings["clusters"] and patients.nunique() > 1 else None,
-        seed=settings["seed"],
-    )
+    result = differences(ratings, patients, settings)
     return {
         "bias": result.bias,
         # A position has no true zero, so its percentage would mean nothing.
@@ -221,6 +215,19 @@ def _bias_columns(
         "loa_low": result.loa_low,
         "loa_high": result.loa_high,
     }
+
+
+def differences(
+    ratings: NDArray[np.float64], patients: pd.Series[Any], settings: Mapping[str, Any]
+) -> BlandAltman:
+    """Give the Bland-Altman statistics of two columns, by patient where it is asked for."""
+    return bland_altman(
+        ratings[:, 0],
+        ratings[:, 1],
+        settings["confidence"],
+        clusters=patients if settings["clusters"] and patients.nunique() > 1 else None,
+        seed=settings["seed"],
+    )
 
 
 def overlaps(
