@@ -47,7 +47,7 @@ def demo_samples(count: int = 24) -> tuple[Sample, ...]:
     return tuple(samples)
 
 
-def demo_cases(count: int = 3) -> Iterator[tuple[str, Phantom]]:
-    """Yield the case name and the phantom of the first ``count`` demo cases."""
+def demo_phantoms(count: int = 24) -> Iterator[Phantom]:
+    """Yield the first ``count`` cases of the demo with their pictures, one at a time."""
     for sample in demo_samples(count):
-        yield sample.case, sample.render()
+        yield sample.render()

@@ -139,6 +139,9 @@ def _make_study(folder: Path, samples: Sequence[Sample], progress: Progress | No
             for round in study.protocol.rounds:
                 table = _write_readings(folder, samples, reader, round, _assigned(study, round))
                 study.import_readings(reader.name, round, table)
+            # Opening the second round closes the first; then the second closes, too.
+            with study.desk(reader.name, 2) as desk:
+                desk.close_session()
 
 
 def _assigned(study: Study, round: int) -> list[str]:
