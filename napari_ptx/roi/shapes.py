@@ -117,10 +117,8 @@ def nest(rings: Sequence[NDArray[np.float64]], frame: int = 0) -> tuple[Outline,
 def _nest_simple(
     rings: Sequence[NDArray[np.float64]], areas: NDArray[Any], frame: int
 ) -> tuple[Outline, ...]:
-    """Nest rings that do not cross by what lies around a point inside each."""
-    inner, around = shapely.STRtree(areas).query(
-        shapely.point_on_surface(areas), predicate="within"
-    )
+    """Nest rings that do not cross by which lies within which."""
+    inner, around = shapely.STRtree(areas).query(areas, predicate="within")
     proper = inner != around
     inner, around = inner[proper], around[proper]
     depth = np.bincount(inner, minlength=len(rings))
