@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -14,7 +13,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from napari_ptx.figures.parts import caption, number, panel, points
-from napari_ptx.figures.style import COLUMN_WIDTH, Theme, colours, quiet, theme
+from napari_ptx.figures.style import COLUMN_WIDTH, MOST_COLOURS, Theme, colours, quiet, theme
 from napari_ptx.stats import StatsError
 
 if TYPE_CHECKING:
@@ -33,10 +32,11 @@ def forest_figure(
     size: tuple[float, float] | None = None,
     note: str = "",
 ) -> Figure:
-    """Draw the ICC of every row with its interval.
+    """Draw the ICC of every row with its interval, grouped by measurand.
 
     A row whose lower limit lies above the threshold is filled, any other is open.
-    What is undefined is said, not drawn.
+    What is undefined is said, not drawn. Up to six comparisons have a colour each;
+    more are named beside each row, since no eye tells so many colours apart.
 
     Parameters
     ----------
@@ -63,10 +63,13 @@ def forest_figure(
         [str(kind) for kind in table["comparison"]] if "comparison" in table else [""] * len(table)
     )
     each = list(dict.fromkeys(kinds))
+    many = len(each) > MOST_COLOURS
     height = _heights(labels)
     value, low, high = (table[name].to_numpy(dtype=np.float64) for name in ("icc", "low", "high"))
     with mpl.rc_context(theme(theme_name)):
         palette = palette or colours(each, theme_name)
+        if many:
+            palette = dict.fromkeys(each, colours([""], theme_name)[""])
         figure, axes = panel(size or (COLUMN_WIDTH, 1.3 + _ROW * len(table)), "")
         tone = quiet(theme_name)
         colour = [palette[kind] for kind in kinds]
@@ -84,10 +87,11 @@ def forest_figure(
             needed = table["needed"].to_numpy(dtype=np.float64)
             axes.scatter(needed, height, marker="|", s=60.0, color=tone, zorder=2, gid="needed")
             said.append("Tick: the observed ICC that this needs.")
-        _axes(axes, labels, height, value, low, high, threshold)
+        named = [f"{label}, {kind}" for label, kind in zip(labels, kinds, strict=True)]
+        _axes(axes, named if many else labels, height, value, low, high, threshold)
         names = list(dict.fromkeys(table["name"])) if "name" in table else []
         axes.set_xlabel(names[0] if len(names) == 1 else "ICC")
-        if len(each) > 1:
+        if 1 < len(each) <= MOST_COLOURS:
             marks = [
                 Line2D([], [], color=palette[kind], marker="o", markersize=4, label=kind)
                 for kind in each
@@ -98,9 +102,12 @@ def forest_figure(
 
 
 def _heights(labels: list[str]) -> NDArray[np.float64]:
-    """Rows from top to bottom, with a gap where the measurand changes."""
-    steps = [0.0, *(1.0 if below == above else 1.5 for above, below in pairwise(labels))]
-    height: NDArray[np.float64] = -np.cumsum(steps)
+    """Rows from top to bottom, those of one measurand together, and a gap between."""
+    groups = list(dict.fromkeys(labels))
+    rank = np.array([groups.index(label) for label in labels])
+    order = np.argsort(rank, kind="stable")
+    height = np.empty(len(labels))
+    height[order] = -np.arange(len(labels)) - 0.5 * rank[order]
     return height
 
 
@@ -113,11 +120,9 @@ def _axes(
     high: NDArray[np.float64],
     threshold: float | None,
 ) -> None:
-    # one label for each run of rows of a measurand, at its middle
-    starts = [i for i in range(len(labels)) if i == 0 or labels[i] != labels[i - 1]]
-    ends = [*starts[1:], len(labels)]
-    middle = [height[i:j].mean() for i, j in zip(starts, ends, strict=True)]
-    axes.set_yticks(middle, [labels[i] for i in starts])
+    groups = list(dict.fromkeys(labels))
+    middle = [np.mean(height[np.array(labels) == group]) for group in groups]
+    axes.set_yticks(middle, groups)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     right = axes.secondary_yaxis("right")

@@ -20,6 +20,9 @@ _TONES: dict[Theme, tuple[str, str, str, str]] = {
     "dark": ("#262930", "#262930", "#F0F1F2", "#A4A8B0"),
 }
 
+MOST_COLOURS = 6
+"""How many colours a figure can have that everybody tells apart."""
+
 COLUMN_WIDTH = 3.5
 """Inches: one column of a journal page (89 mm)."""
 
@@ -28,8 +31,8 @@ def colours(names: Sequence[str], theme: Theme = "light") -> dict[str, str]:
     """Give each reader or model its colour, by its place in ``names``.
 
     Pass the same full list everywhere (a study's readers, not those on show), and
-    everyone keeps one colour in all figures and layers. From the seventh on the
-    colours repeat: no larger palette is safe for colour-blind eyes.
+    everyone keeps one colour in all figures and layers. Beyond ``MOST_COLOURS`` they
+    repeat: no larger palette is safe for colour-blind eyes.
     """
     family = _FAMILIES[theme]
     return {name: family[place % len(family)] for place, name in enumerate(names)}

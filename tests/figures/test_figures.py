@@ -191,6 +191,24 @@ def test_forest_fills_what_passes_by_its_lower_limit() -> None:
     assert faces == [palette["A – B"].lower(), "#ffffff", "#ffffff", "#ffffff"]
 
 
+def test_forest_groups_the_rows_of_a_measurand_and_keeps_their_order() -> None:
+    table = forest_table().iloc[[0, 2, 1, 3]]
+    figure = figures.forest_figure(table)
+    points = drawn_points(figure)
+    np.testing.assert_allclose(points[:, 0], table["icc"])
+    (needed,) = by_gid(figure, "needed")
+    assert needed.get_offsets()[:, 1].tolist() == [0.0, -2.5, -1.0, -3.5]
+    assert texts(figure).count("area") == 1
+
+
+def test_forest_of_many_comparisons_names_them_beside_the_rows() -> None:
+    table = pd.concat([forest_table().iloc[[0]]] * 7, ignore_index=True)
+    table["comparison"] = [f"A – {reader}" for reader in "BCDEFGH"]
+    figure = figures.forest_figure(table)
+    assert figure.legends == []
+    assert {"area, A – B", "area, A – H"} <= set(texts(figure))
+
+
 def test_forest_of_one_comparison_needs_no_legend_and_no_threshold() -> None:
     table = forest_table().query("comparison == 'A – B'").drop(columns=["comparison", "needed"])
     figure = figures.forest_figure(table, threshold=None)
