@@ -66,7 +66,7 @@ class Desk:
                 study = db.scalars(select(StudyRow)).one()
                 self._study_name = study.name
                 # The protocol names the other readers: it does not stay with the desk.
-                protocol = Protocol.from_json(json.loads(study.protocol))
+                protocol = Protocol.from_text(study.protocol)
                 self._idle_seconds = protocol.idle_seconds
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)
@@ -365,7 +365,7 @@ class Desk:
                         )
                         .where(StrokeRow.assignment_id == self._assignments[index].id)
                         .order_by(StrokeRow.number)
-                    ).tuples()
+                    )
                 )
         return self._folds[index]
 

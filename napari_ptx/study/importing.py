@@ -18,13 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from napari_ptx.child import Progress
-from napari_ptx.roi import read_mask, read_roi, trace
-from napari_ptx.roi.outline import Outline, RoiError
+from napari_ptx.roi import Outline, RoiError, read_roi
 from napari_ptx.study import chain, ledger
 from napari_ptx.study.drafts import CHANGES, FINISHES
 from napari_ptx.study.ledger import SessionKey
@@ -36,9 +34,6 @@ from napari_ptx.study.types import CaseInfo, StudyError
 
 if TYPE_CHECKING:
     from napari_ptx.study.study import Study
-
-_EDGE = 1.0
-"""How far (pixels) an outline may reach over the image's border: half-pixel conventions."""
 
 
 @dataclass(frozen=True)
@@ -203,10 +198,7 @@ def _read_outlines(
     path: Path, case: CaseInfo, frame: str, threshold: float | None, invert: bool
 ) -> tuple[Outline, ...]:
     try:
-        if invert:
-            outlines = trace(~read_mask(path, threshold))
-        else:
-            outlines = read_roi(path, shape=case.shape, threshold=threshold)
+        outlines = read_roi(path, shape=case.shape, threshold=threshold, invert=invert)
     except RoiError as error:
         raise _Fault(str(error)) from None
     if not outlines:
@@ -217,17 +209,12 @@ def _read_outlines(
     if frame:
         if not frame.isdecimal():
             raise _Fault(f"the frame {frame!r} is not a number counted from 0")
+        if len({outline.frame for outline in outlines}) > 1:
+            raise _Fault(f"{path.name} says itself which frames it is of; leave frame empty")
         outlines = tuple(dataclasses.replace(outline, frame=int(frame)) for outline in outlines)
-    height, width = case.shape
     for outline in outlines:
         if not 0 <= outline.frame < case.frames:
-            raise _Fault(f"frame {outline.frame} is not one of the image's {case.frames}")
-        low, high = outline.points.min(axis=0), outline.points.max(axis=0)
-        if low.min() < -0.5 - _EDGE or (high > np.array([height, width]) - 0.5 + _EDGE).any():
-            raise _Fault(
-                f"{path.name} reaches outside of the image ({height} x {width} pixels); is it "
-                "this case's?"
-            )
+            raise _Fault(f"frame {outline.frame} is not one of the image's {case.frames}, from 0")
     return outlines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -97,3 +98,13 @@ class Protocol:
                 f"({', '.join(unknown)}); update napari-ptx."
             )
         return cls(**{**value, "readers": tuple(value["readers"])})
+
+    @classmethod
+    def from_text(cls, text: str) -> Protocol:
+        """Read the protocol of a record, which somebody may have tampered with."""
+        try:
+            return cls.from_json(json.loads(text))
+        except (ValueError, KeyError, TypeError):
+            raise StudyError(
+                "The protocol of the study is damaged; take the newest copy from your backup."
+            ) from None

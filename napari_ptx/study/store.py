@@ -11,6 +11,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,27 @@ SCHEMA = "0001"
 
 _BUSY_SECONDS = 10
 _SQLITE_MAGIC = b"SQLite format 3\x00"
+_BUSY = "The study is being written to by another program; try again."
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_FULL: "The disk is full: this was not saved. Make room and try again.",
+    sqlite3.SQLITE_IOERR: (
+        "The disk reports an error: this was not saved. Make sure that the disk is there and "
+        "has room, and try again."
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "The study or its folder is read-only: nothing can be saved. Move it to a folder of "
+        "your own."
+    ),
+    sqlite3.SQLITE_PERM: "The study file may not be opened; check its permissions.",
+    sqlite3.SQLITE_CANTOPEN: (
+        "The study cannot be opened for writing; check the permissions of its folder."
+    ),
+    sqlite3.SQLITE_CORRUPT: "The study file is damaged; take the newest copy from your backup.",
+    sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx study.",
+}
+"""What a user can mend, by SQLite's primary result codes."""
 
 
 class Store:
@@ -102,22 +124,26 @@ class Store:
     def problems(self) -> list[tuple[str, str]]:
         """Check the file itself: (table, sentence) for each thing that is wrong.
 
-        Damage ("file"), broken references, a schema that is not the migrations', and
-        rows that are missing: ids of an append-only table have no gaps, since SQLite
-        takes an id back with the transaction that it came from.
+        Damage and broken references ("file": what refers to it cannot be followed), a
+        schema that is not the migrations' ("schema"), and missing rows: ids of an
+        append-only table have no gaps, since SQLite takes an id back with the
+        transaction that it came from.
         """
         found: list[tuple[str, str]] = []
         with self._connection(self._engine) as connection:
-            for line in connection.exec_driver_sql("PRAGMA integrity_check").scalars():
-                if line != "ok":
-                    found.append(("file", f"The file is damaged: {line}."))
+            try:
+                lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+            except DBAPIError as error:
+                if _code(error) != sqlite3.SQLITE_CORRUPT:
+                    raise
+                lines = [str(error.orig)]
+            found += [("file", f"The file is damaged: {line}.") for line in lines if line != "ok"]
             if found:
                 return found
             for table, row, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-                found.append((table, f"Row {row} refers to a row of {parent} that is missing."))
-            with _memory().connect() as expected:
-                _upgrade(expected)
-                ours, theirs = _schema(connection), _schema(expected)
+                text = f"Row {row} of {table} refers to a row of {parent} that is missing."
+                found.append(("file", text))
+            ours, theirs = _schema(connection), _expected_schema()
             for kind, name in sorted(ours.keys() | theirs.keys()):
                 if ours.get((kind, name)) != theirs.get((kind, name)):
                     found.append(("schema", f"The {kind} {name} was changed or removed."))
@@ -160,48 +186,14 @@ class Store:
 
     @contextmanager
     def _connection(self, engine: Engine) -> Iterator[Connection]:
-        """Connect, and turn what a user can mend into a sentence.
-
-        The original error is dropped where a sentence replaces it: it may show
-        statements with their values, which a reader's session must not see.
-        """
-        sentence = None
+        """Connect, and turn what a user can mend into a sentence."""
         try:
             with engine.connect() as connection:
                 yield connection
         except DBAPIError as error:
-            sentence = self._sentence(error)
-            if sentence is None:
+            if _code(error) not in _SENTENCES:
                 raise
-        if sentence is not None:
-            raise StudyError(sentence)
-
-    def _sentence(self, error: DBAPIError) -> str | None:
-        original = error.orig
-        if not isinstance(original, sqlite3.Error):
-            return None
-        code = getattr(original, "sqlite_errorcode", 0) & 0xFF
-        return {
-            sqlite3.SQLITE_BUSY: "The study is being written to by another program; try again.",
-            sqlite3.SQLITE_LOCKED: "The study is being written to by another program; try again.",
-            sqlite3.SQLITE_FULL: "The disk is full: this was not saved. Make room and try again.",
-            sqlite3.SQLITE_IOERR: (
-                "The disk reports an error: this was not saved. Make sure that the disk is "
-                "there and has room, and try again."
-            ),
-            sqlite3.SQLITE_READONLY: (
-                "The study or its folder is read-only: nothing can be saved. Move it to a "
-                "folder of your own."
-            ),
-            sqlite3.SQLITE_PERM: "The study file may not be opened; check its permissions.",
-            sqlite3.SQLITE_CANTOPEN: (
-                "The study cannot be opened for writing; check the permissions of its folder."
-            ),
-            sqlite3.SQLITE_CORRUPT: (
-                "The study file is damaged; take the newest copy from your backup."
-            ),
-            sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx study.",
-        }.get(code)
+            raise StudyError(_SENTENCES[_code(error)]) from None
 
     def _migrate(self) -> None:
         with self._connection(self._engine) as connection:
@@ -225,6 +217,11 @@ class Store:
             _upgrade(connection)
 
 
+def _code(error: DBAPIError) -> int:
+    """Give SQLite's primary result code; 0 for anything else."""
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
+
+
 def _scripts() -> str:
     return str(Path(__file__).with_name("migrations"))
 
@@ -245,8 +242,16 @@ def _schema(connection: Connection) -> dict[tuple[str, str], str | None]:
     return {(kind, name): sql for kind, name, sql in rows}
 
 
-def _memory() -> Engine:
-    return create_engine("sqlite+pysqlite://")
+@cache
+def _expected_schema() -> dict[tuple[str, str], str | None]:
+    """Give what the migrations make of an empty database: the same for every study."""
+    engine = create_engine("sqlite+pysqlite://")
+    try:
+        with engine.connect() as connection:
+            _upgrade(connection)
+            return _schema(connection)
+    finally:
+        engine.dispose()
 
 
 def _engine(path: Path) -> Engine:

@@ -52,7 +52,7 @@ class Study:
             row = db.scalars(select(StudyRow)).one()
             self._name = row.name
             self._uid = row.uid
-            self._protocol = Protocol.from_json(json.loads(row.protocol))
+            self._protocol = Protocol.from_text(row.protocol)
         self._cases: tuple[CaseInfo, ...] | None = None
 
     @classmethod
@@ -336,6 +336,8 @@ class Study:
         from napari_ptx.study.verify import verify
 
         problems = verify(self._store, images=images, progress=progress)
+        if any(problem.table == "file" for problem in problems):
+            return problems
         with self._store.write() as db:
             text = json.dumps(
                 {"at": self._clock().isoformat(), "problems": len(problems), "images": images}

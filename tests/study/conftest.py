@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image as Picture
 
 from napari_ptx.study import Protocol, Study
-from tests.study.make import Clock
+from tests.study.make import Clock, write_images
 
 
 @pytest.fixture
@@ -21,27 +18,10 @@ def clock() -> Clock:
 
 @pytest.fixture
 def write_cohort(tmp_path: Path) -> Callable[..., Path]:
-    """Write ``count`` images of 48 x 64 pixels and their table into a folder of their own."""
+    """Write a cohort of ``count`` cases, with further columns that are the same for all."""
 
     def write(count: int = 6, extra: Sequence[tuple[str, str]] = ()) -> Path:
-        folder = tmp_path / "images"
-        folder.mkdir(exist_ok=True)
-        table = folder / "cohort.csv"
-        with table.open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["case", "patient", "image", *(name for name, _ in extra)])
-            for number in range(count):
-                pixels = np.random.default_rng(number).integers(0, 256, (48, 64), np.uint8)
-                Picture.fromarray(pixels).save(folder / f"canary-file-{number}.png")
-                rows.writerow(
-                    [
-                        f"case-{number}",
-                        f"patient-{number // 2}",
-                        f"canary-file-{number}.png",
-                        *(value for _, value in extra),
-                    ]
-                )
-        return table
+        return write_images(tmp_path, count, extra)
 
     return write
 

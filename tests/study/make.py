@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
+from PIL import Image as Picture
 
 from napari_ptx.roi import Outline
 from napari_ptx.study import Study
@@ -22,6 +26,23 @@ class Clock:
 
     def advance(self, **duration: float) -> None:
         self.time += timedelta(**duration)
+
+
+def write_images(folder: Path, count: int, extra: Sequence[tuple[str, str]] = ()) -> Path:
+    """Write ``count`` images of 48 x 64 pixels and give their cohort table."""
+    folder = folder / "canary-folder"
+    folder.mkdir(exist_ok=True)
+    table = folder / "cohort.csv"
+    with table.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["case", "patient", "image", *(name for name, _ in extra)])
+        for number in range(count):
+            image = f"canary-file-{number}.png"
+            pixels = np.random.default_rng(number).integers(0, 256, (48, 64), np.uint8)
+            Picture.fromarray(pixels).save(folder / image)
+            more = [value for _, value in extra]
+            rows.writerow([f"case-{number}", f"patient-{number // 2}", image, *more])
+    return table
 
 
 def square(top: float = 10, left: float = 12, size: float = 8, frame: int = 0) -> Outline:
