@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,13 @@ def run_example(name: str, *arguments: str, folder: Path) -> str:
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / name), *arguments],
         cwd=folder,
+        # what the app remembers (recent studies, preferences) stays out of the tester's home
+        env={
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_CONFIG_HOME": str(folder / "config"),
+            "NAPARI_CONFIG": str(folder / "config" / "napari.yaml"),
+        },
         capture_output=True,
         text=True,
         timeout=240,
