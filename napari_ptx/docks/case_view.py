@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from napari_ptx.docks import compat, keys, layers
 from napari_ptx.docks.drawing import Drawing
 from napari_ptx.docks.focus import Blindfold, FocusMode
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from napari_ptx.roi import Outline
 
 OUTLINES = "Outlines"
+QUIET_MS = 300
+"""Milliseconds after a stroke until napari's outline layer follows."""
 
 
 class CaseView:
@@ -45,6 +49,8 @@ class CaseView:
         self._awake = False
         self._changing = False
         self._code = ""
+        self._restore = _timer(0, self._bring_back)
+        self._twin = _timer(QUIET_MS, self._show_twin)
 
     # Life
 
@@ -65,6 +71,8 @@ class CaseView:
         if not self._awake:
             return
         self._awake = False
+        self._restore.stop()
+        self._twin.stop()
         self._wants_focus = self.focus.active
         self.focus.leave()
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
@@ -85,6 +93,7 @@ class CaseView:
         """Show a case, fitted to the canvas, with the frame and window it was left with."""
         self.image = image
         self._code = code
+        self._twin.stop()
         self._changing = True
         try:
             self._fill_layers(image, code, outlines)
@@ -109,12 +118,21 @@ class CaseView:
         self.drawing.enabled = False
         self._set_visible(False)
 
-    def show_twin(self) -> None:
-        """Bring the outline layer up to date with what is drawn."""
-        if self.image is not None and self._outline_layer is not None:
+    def outlines_changed(self) -> None:
+        """Bring the outline layer up to date, once the mouse is at rest.
+
+        It takes napari 50 ms and more, which a stroke must not wait for.
+        """
+        self._twin.start()
+
+    def _show_twin(self) -> None:
+        if self.drawing.busy:
+            self._twin.start()
+        elif self.image is not None and self._outline_layer is not None:
             layers.replace_outlines(
                 self._outline_layer, self.drawing.outlines, self.image, width=_hair(self.image)
             )
+            self.drawing.prepare()
 
     # Looking at it
 
@@ -210,8 +228,12 @@ class CaseView:
             layer.visible = visible
 
     def _layer_removed(self, event: Any) -> None:
-        """Bring the case back if somebody removed a layer of it."""
-        if self._changing or event.value not in self._ours or self.image is None:
+        """Bring the case back if somebody removed a layer of it, but for a closing viewer."""
+        if not self._changing and event.value in self._ours:
+            self._restore.start()
+
+    def _bring_back(self) -> None:
+        if not self._awake or self.image is None or not compat.is_open(self.viewer):
             return
         outlines, enabled = self.drawing.outlines, self.drawing.enabled
         self._drop_layers()
@@ -220,8 +242,16 @@ class CaseView:
 
     def _active_changed(self, event: Any) -> None:
         """Keep the keyboard: with no layer selected, no shortcut would work."""
-        if event.value is None and not self._changing and self._outline_layer is not None:
+        if event.value is None and self._outline_layer in self.viewer.layers:
             self.viewer.layers.selection.active = self._outline_layer
+
+
+def _timer(milliseconds: int, action: Callable[[], None]) -> QTimer:
+    timer = QTimer()
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(action)
+    return timer
 
 
 def _hair(image: Image) -> float:

@@ -34,6 +34,15 @@ def main_window(viewer: Viewer) -> QMainWindow:
     return viewer.window._qt_window
 
 
+def is_open(viewer: Viewer) -> bool:
+    """Tell whether the window is still there; a viewer outlives it in Python."""
+    try:
+        viewer.window._qt_viewer.canvas.native.size()
+    except (AttributeError, RuntimeError):  # napari let go of it; Qt has deleted it
+        return False
+    return True
+
+
 def canvas_widget(viewer: Viewer) -> QWidget:
     """Give the Qt widget that is drawn on."""
     return viewer.window._qt_viewer.canvas.native
@@ -167,6 +176,7 @@ class Mouse:
 LINE_WIDTH = 2.0
 HALO_WIDTH = 4.0
 HANDLE_SIZE = 9.0
+HALO = (0.0, 0.0, 0.0, 0.55)
 
 
 class Ink:
@@ -178,50 +188,47 @@ class Ink:
     """
 
     def __init__(self, viewer: Viewer, layer: Layer) -> None:
-        node = viewer.window._qt_viewer.layer_to_visual[layer].node
-        self._node = node
-        self._lines: list[tuple[Line, Line]] = []
-        self._handles = Markers(parent=node, scaling=False)
+        self._node = viewer.window._qt_viewer.layer_to_visual[layer].node
+        self._lines: list[_InkLine] = []
+        self._handles = Markers(parent=self._node, scaling=False)
         self._handles.set_gl_state("translucent", depth_test=False)
         self._handles.order = 12
-        self._handles.visible = False
-        self._shown = True
+        self._with_handles = False
         self._used = 0
+        self._shown = True
+        self.prepare()
+        self._update_visible()
 
-    def draw(self, lines: Sequence[tuple[Points, str, bool]], handles: Points | None) -> None:
+    def prepare(self) -> None:
+        """Have a line at hand for the next stroke: a new one takes vispy 50 ms."""
+        while len(self._lines) < self._used + 1:
+            self._lines.append(_InkLine(self._node))
+            self._lines[-1].set_visible(False)
+
+    def draw(self, lines: Sequence[InkLine], handles: Points | None) -> None:
         """Show these lines and no others.
 
         Parameters
         ----------
-        lines
-            Vertices ``(n, 2)`` as ``(y, x)``, colour, and whether the line is closed.
         handles
-            Vertices that are marked with a small square, or ``None``.
+            Vertices ``(n, 2)`` that are marked with a small square, or ``None``.
         """
-        drawable = [
-            (ring, colour)
-            for line in lines
-            if len(ring := _ring(line)) > 1
-            for colour in (line[1],)
-        ]
-        for index, (ring, colour) in enumerate(drawable):
-            if index == len(self._lines):
-                self._lines.append(self._new_line())
-            halo, line = self._lines[index]
-            halo.set_data(pos=ring, color=(0.0, 0.0, 0.0, 0.55))
-            line.set_data(pos=ring, color=colour)
-        self._used = len(drawable)
-        show_handles = handles is not None and len(handles) > 0
-        if show_handles:
+        self._used = 0
+        for line in lines:
+            if self._used == len(self._lines):
+                self._lines.append(_InkLine(self._node))
+            if self._lines[self._used].draw(line):
+                self._used += 1
+        self._with_handles = handles is not None and len(handles) > 0
+        if self._with_handles:
             self._handles.set_data(
                 pos=_flat(handles),
                 symbol="square",
                 size=HANDLE_SIZE,
                 edge_width=1.5,
-                edge_color="black",
-                face_color=drawable[-1][1] if drawable else "white",
+                edge_color=(0.0, 0.0, 0.0, 1.0),
+                face_color=_rgba(lines[-1].colour) if lines else (1.0, 1.0, 1.0, 1.0),
             )
-        self._with_handles = show_handles
         self._update_visible()
 
     @property
@@ -236,25 +243,65 @@ class Ink:
 
     def close(self) -> None:
         """Take the lines off the scene."""
-        for pair in self._lines:
-            for line in pair:
-                line.parent = None
+        for line in self._lines:
+            line.close()
         self._handles.parent = None
         self._lines.clear()
 
     def _update_visible(self) -> None:
-        for index, pair in enumerate(self._lines):
-            for line in pair:
-                line.visible = self._shown and index < self._used
+        for index, line in enumerate(self._lines):
+            line.set_visible(self._shown and index < self._used)
         self._handles.visible = self._shown and self._with_handles
 
-    _with_handles = False
 
-    def _new_line(self) -> tuple[Line, Line]:
-        halo = Line(pos=np.zeros((2, 2)), width=HALO_WIDTH, method="agg", parent=self._node)
-        line = Line(pos=np.zeros((2, 2)), width=LINE_WIDTH, method="agg", parent=self._node)
-        halo.order, line.order = 10, 11
-        return halo, line
+@dataclass(frozen=True)
+class InkLine:
+    """A line to draw: vertices ``(n, 2)`` as ``(y, x)``, "#rrggbb", and whether it is closed."""
+
+    points: Points
+    colour: str
+    closed: bool = True
+
+
+class _InkLine:
+    """A line and its dark rim on the scene."""
+
+    def __init__(self, parent: Any) -> None:
+        self._parts = tuple(
+            Line(pos=np.zeros((2, 2)), width=width, method="agg", parent=parent)
+            for width in (HALO_WIDTH, LINE_WIDTH)
+        )
+        for order, part in enumerate(self._parts, 10):
+            part.order = order
+        self._drawn: InkLine | None = None
+
+    def draw(self, line: InkLine) -> bool:
+        """Draw a line; tell whether it has any length."""
+        # Only the line in hand changes while the mouse moves.
+        same = self._drawn is not None and self._drawn.points is line.points
+        if same and (self._drawn.colour, self._drawn.closed) == (line.colour, line.closed):
+            return True
+        ring = _ring(line)
+        if len(ring) < 2:
+            return False
+        for part, colour in zip(self._parts, (HALO, _rgba(line.colour)), strict=True):
+            part.set_data(pos=ring, color=colour)
+        self._drawn = line
+        return True
+
+    def set_visible(self, visible: bool) -> None:
+        for part in self._parts:
+            if part.visible != visible:
+                part.visible = visible
+
+    def close(self) -> None:
+        for part in self._parts:
+            part.parent = None
+
+
+def _rgba(colour: str) -> tuple[float, float, float, float]:
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue, 1.0
 
 
 def _flat(points: Points) -> NDArray[np.float32]:
@@ -262,13 +309,13 @@ def _flat(points: Points) -> NDArray[np.float32]:
     return np.ascontiguousarray(points[:, ::-1], dtype=np.float32)
 
 
-def _ring(line: tuple[Points, str, bool]) -> NDArray[np.float32]:
+def _ring(line: InkLine) -> NDArray[np.float32]:
     """Give the line's distinct points, the first repeated at the end where it is closed."""
-    points = _flat(np.asarray(line[0], dtype=float).reshape(-1, 2))
+    points = _flat(line.points)
     # The shader divides by the length of each piece.
     keep = np.ones(len(points), dtype=bool)
     keep[1:] = np.any(points[1:] != points[:-1], axis=1)
     points = points[keep]
-    if line[2] and len(points) > 2 and np.any(points[0] != points[-1]):
+    if line.closed and len(points) > 2 and np.any(points[0] != points[-1]):
         points = np.concatenate([points, points[:1]])
     return points

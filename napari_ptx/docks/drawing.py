@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_ptx.docks import compat, gestures
-from napari_ptx.docks.compat import Ink, Mouse, Pointer
+from napari_ptx.docks.compat import Ink, InkLine, Mouse, Pointer
 from napari_ptx.docks.layers import OUTLINE, PREVIEW, SELECTED
 from napari_ptx.roi import RoiError, edit
 
@@ -103,6 +103,11 @@ class Drawing:
         self._mouse.close()
         self._ink.close()
         self._ink = self._mouse = None
+
+    def prepare(self) -> None:
+        """Do in a quiet moment what the next stroke should not wait for."""
+        if self._ink is not None:
+            self._ink.prepare()
 
     # What is drawn on
 
@@ -235,7 +240,7 @@ class Drawing:
             place = edit.nearest_vertex(self.outlines[index], (y, x))
             if place.distance * self.zoom <= gestures.GRAB:
                 ring = self.outlines[index].rings[place.ring]
-                if self._grabbable(ring)[place.index]:
+                if self._far_apart(ring)[place.vertex]:
                     return index, place
         return None
 
@@ -251,7 +256,7 @@ class Drawing:
         """The lesions of the frame, the selected one first."""
         return sorted(self._in_frame, key=lambda index: index != self.selected)
 
-    def _grabbable(self, ring: compat.Points) -> NDArray[np.bool_]:
+    def _far_apart(self, ring: compat.Points) -> NDArray[np.bool_]:
         """Tell which corners of a ring are far enough from a neighbour to have a handle."""
         apart = np.hypot(*(np.roll(ring, -1, axis=0) - ring).T) * self.zoom
         return np.maximum(apart, np.roll(apart, 1)) >= HANDLE_SPACING
@@ -350,12 +355,12 @@ class Drawing:
         hand = self._gesture.lines() if self._gesture is not None else ()
         replaced = self._gesture.replaces if self._gesture is not None else None
         lines = [
-            (ring, SELECTED if index == self.selected else OUTLINE, True)
+            InkLine(ring, SELECTED if index == self.selected else OUTLINE)
             for index in self._in_frame
             if index != replaced
             for ring in self.outlines[index].rings
         ]
-        lines.extend((points, PREVIEW, closed) for points, closed in hand)
+        lines.extend(InkLine(points, PREVIEW, closed) for points, closed in hand)
         self._ink.draw(lines, self._handles())
 
     def _handles(self) -> compat.Points | None:
@@ -364,4 +369,4 @@ class Drawing:
         if self._tool is not Tool.EDIT or self.selected is None or self._gesture is not None:
             return None
         rings = self.outlines[self.selected].rings
-        return np.concatenate([ring[self._grabbable(ring)] for ring in rings])
+        return np.concatenate([ring[self._far_apart(ring)] for ring in rings])

@@ -35,6 +35,8 @@ class Blindfold:
         if not self._open:
             return
         self._open = False
+        if not compat.is_open(self._viewer):
+            return
         self._viewer.title = self._title
         for layer in self._hidden:
             if layer in self._viewer.layers:

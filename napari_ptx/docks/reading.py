@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
     QScrollArea,
+    QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
     QWidget,
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
 
+LIVE_MS = 60
+"""Milliseconds from a movement of the mouse to the sizes in the list."""
 FINISH = "Finish and next   Enter"
 NEXT = "Next   Enter"
 NO_SESSION = (
@@ -73,6 +76,11 @@ class ReadingDock(Dock):
         layout.setContentsMargins(10, 8, 10, 8)
         layout.addWidget(self._pages, 1)
         layout.addLayout(steps)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._live = QTimer(self)
+        self._live.setSingleShot(True)
+        self._live.setInterval(LIVE_MS)
+        self._live.timeout.connect(self._show_lesions)
         # A session must leave the canvas when it ends, even while the dock is hidden.
         self.hub.desk_changed.connect(self._follow_desk)
 
@@ -120,7 +128,7 @@ class ReadingDock(Dock):
             return
         self.controller = ReadingController(self.viewer, desk)
         self.controller.changed.connect(self._show)
-        self.controller.measured.connect(self._show_lesions)
+        self.controller.measured.connect(self._measure_soon)
         self.controller.said.connect(self._say)
         self.controller.help_wanted.connect(self._toggle_help)
         self.controller.reason_wanted.connect(self._ask_reason)
@@ -155,6 +163,10 @@ class ReadingDock(Dock):
         self.primary.setText(text)
         self.primary.setToolTip(tip)
         self.primary.setEnabled(True)
+
+    def _measure_soon(self) -> None:
+        if not self._live.isActive():
+            self._live.start()
 
     def _show_lesions(self) -> None:
         if self.controller is not None:

@@ -75,6 +75,7 @@ class ReadingController:
         self.drawing.touched.connect(self._clock.touch)
         self._measured: dict[Outline, Lesion] = {}
         self._live: Outlines | None = None
+        self._awake = False
         self._loader = Loader(desk.image)
         self._loader.loaded.connect(self._image_is_there)
         self._loader.failed.connect(self._image_failed)
@@ -84,10 +85,14 @@ class ReadingController:
 
     def wake(self) -> None:
         """Take the keyboard, the mouse and the window; safe to call twice."""
+        self._awake = True
         self.case.wake(self.actions)
 
     def sleep(self) -> None:
         """Give them back while the dock is hidden; the record gets the time so far."""
+        if not self._awake:
+            return
+        self._awake = False
         self._keep_view()
         self._clock.pause()
         self.case.sleep()
@@ -290,7 +295,7 @@ class ReadingController:
     def _record(self, outlines: Outlines, action: str) -> bool:
         """Put a finished stroke into the record; on disk when this returns."""
         view, seconds = self.case.describe(), self._clock.take()
-        self.case.show_twin()
+        self.case.outlines_changed()
         self.reason = None
         self.saved = False
 
@@ -320,7 +325,7 @@ class ReadingController:
             if frames and self.drawing.frame not in frames:
                 self.case.step_frame(frames[0] - self.drawing.frame)
             self.drawing.show(after, new[0] if new else None)
-            self.case.show_twin()
+            self.case.outlines_changed()
         self.changed.emit()
 
     def _preview(self, outlines: Outlines | None) -> None:

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QLabel,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -118,6 +119,7 @@ class ReadingPage(QWidget):
         button = QToolButton()
         button.setText(f"{tool.capitalize()}  {keys.label(action)}")
         button.setCheckable(True)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._prepare(button, action, tip)
         return button
 
@@ -168,8 +170,11 @@ class ReadingPage(QWidget):
         finished, total = desk.progress
         self.session.setText(f"<b>Reader {desk.reader}</b> \N{MIDDLE DOT} round {desk.round}")
         self.place.setText(f"<b>{controller.index + 1}</b> of {total}")
+        # A progress bar repaints at once, and the canvas with it; this one may wait.
+        self.bar.setUpdatesEnabled(False)
         self.bar.setRange(0, total)
         self.bar.setValue(finished)
+        self.bar.setUpdatesEnabled(True)
         self.bar.setToolTip(f"{finished} of {total} cases are finished")
         self.code.setText(f"Case {desk.cases[controller.index].code}")
         self._show_saved(controller)
