@@ -57,3 +57,9 @@ def test_child_raises_expected_errors_as_they_are_and_faults_with_their_tracebac
     with pytest.raises(RoiError, match="at least 3 vertices") as caught:
         child.call("napari_ptx.roi.outline:Outline", [[0.0, 0.0], [1.0, 1.0]])
     assert isinstance(caught.value, PtxError)
+
+
+def test_child_whose_answer_cannot_be_sent_says_so(child: Child) -> None:
+    with pytest.raises(ChildFault, match="pickle"):
+        child.call("threading:Lock")
+    assert child.call("math:sqrt", 9) == 3.0

@@ -23,11 +23,13 @@ class FrameSize(NamedTuple):
 
 
 def is_complete(frame: bytes) -> bool:
-    """Tell whether a JPEG, JPEG-LS or JPEG 2000 frame has its end marker.
+    """Tell whether a JPEG, JPEG-LS or JPEG 2000 frame has its data and its end marker.
 
-    Padding after it (zeros, or one 0xFF) is allowed.
+    Padding after the end (zeros, or one 0xFF) is allowed. Damage within the data
+    cannot be told: these formats have no checksum.
     """
-    return frame.rstrip(b"\0").endswith((_END, _END + b"\xff"))
+    start_of_data = b"\xff\xda" if frame.startswith(b"\xff\xd8") else b"\xff\x90"
+    return start_of_data in frame and frame.rstrip(b"\0").endswith((_END, _END + b"\xff"))
 
 
 def frame_size(frame: bytes) -> FrameSize | None:

@@ -176,8 +176,8 @@ def _transfer_syntax(dataset: Any, element: str, notes: list[str]) -> UID:
             ) from None
         if not decoder.is_available:
             raise Unreadable(
-                f"it is stored as {syntax.name}, which needs a package that is not installed: "
-                f"{' or '.join(decoder.missing_dependencies)}; add it with pip"
+                f"it is stored as {syntax.name}, which needs a package that is not installed "
+                f"({' or '.join(decoder.missing_dependencies)}); add it with pip"
             )
         return syntax
     if dataset[element].is_undefined_length:

@@ -229,9 +229,11 @@ def _format(path: Path) -> str:
     if head.startswith(b"\x1f\x8b"):
         head = _unpacked_head(path)
         if not _is_nifti(head):
-            raise Unreadable("it is a gzip archive without NIfTI in it; unpack it first")
+            raise Unreadable("it is a gzip archive without NIfTI-1 in it; unpack it first")
     if _is_nifti(head):
         return "NiftiImageIO"
+    if head[4:8] in (b"n+2\0", b"ni2\0"):
+        raise Unreadable("it is NIfTI-2, which ITK does not read; save it as NIfTI-1")
     for magic, what in _KNOWN_OTHERS.items():
         if head.startswith(magic):
             raise Unreadable(f"it is {what}")
@@ -263,4 +265,4 @@ def _is_bare_dicom(head: bytes) -> bool:
 
 
 def _is_nifti(head: bytes) -> bool:
-    return head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] in (b"n+2\0", b"ni2\0")
+    return head[344:348] in (b"n+1\0", b"ni1\0")

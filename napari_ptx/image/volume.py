@@ -121,7 +121,7 @@ def _check_nifti(path: Path) -> None:
     else:
         head = body = path
     with _open(head) as file:
-        header = file.read(540)
+        header = file.read(348)
     start, stored = _nifti_extent(header)
     expected = stored + (start if head == body else 0)
     held = 0
@@ -156,21 +156,14 @@ def _pair(path: Path) -> tuple[Path, Path]:
 
 
 def _nifti_extent(header: bytes) -> tuple[int, int]:
-    """Read where the pixels start and how many bytes they take, from NIfTI-1 or NIfTI-2."""
+    """Read where the pixels start and how many bytes they take from a NIfTI-1 header."""
     for order in "<>":
-        (kind,) = struct.unpack_from(order + "i", header)
-        if kind == 348:
-            lengths = struct.unpack_from(order + "8h", header, 40)
-            (bits,) = struct.unpack_from(order + "h", header, 72)
-            (start,) = struct.unpack_from(order + "f", header, 108)
-        elif kind == 540 and len(header) >= 540:
-            lengths = struct.unpack_from(order + "8q", header, 16)
-            (bits,) = struct.unpack_from(order + "h", header, 14)
-            (start,) = struct.unpack_from(order + "q", header, 168)
-        else:
+        if struct.unpack_from(order + "i", header) != (348,):
             continue
+        lengths = struct.unpack_from(order + "8h", header, 40)
+        (bits,) = struct.unpack_from(order + "h", header, 72)
+        (start,) = struct.unpack_from(order + "f", header, 108)
         sizes = lengths[1 : lengths[0] + 1]
-        if not 1 <= lengths[0] <= 7 or min(sizes) < 1 or not math.isfinite(start) or bits < 1:
-            break
-        return max(int(start), 0), math.prod(sizes) * bits // 8
+        if 1 <= lengths[0] <= 7 and min(sizes) >= 1 and math.isfinite(start) and bits >= 1:
+            return max(int(start), 0), math.prod(sizes) * bits // 8
     raise Unreadable("its NIfTI header is damaged; copy it again from where it came")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
+from pydicom.pixels import get_decoder
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
 
 from napari_ptx.image import Image, ImageError, decode
+from napari_ptx.image.codestream import frame_size, is_complete
 from napari_ptx.image.ultrasound import read_regions
 
 from .make import dataset, random_grey, region, save
@@ -91,6 +94,29 @@ def test_rescale(
     image = decode(save(made, tmp_path / "a.dcm"))
     assert image.pixels.dtype == expected
     assert np.allclose(image.pixels, pixels * float(slope) + intercept)
+
+
+def test_rescale_of_each_frame(tmp_path: Path) -> None:
+    pixels = random_grey((2, 5, 7), np.int16)
+    made = dataset(pixels, Modality="PT")
+    frames = []
+    for slope in (0.5, 2.0):
+        frame, values = Dataset(), Dataset()
+        values.RescaleSlope, values.RescaleIntercept = slope, 1.0
+        frame.PixelValueTransformationSequence = Sequence([values])
+        frames.append(frame)
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    image = decode(save(made, tmp_path / "a.dcm"))
+    assert image.pixels.dtype == np.float32
+    assert np.array_equal(image.pixels, pixels * np.array([0.5, 2.0])[:, None, None] + 1)
+
+
+def test_rescale_of_zero_is_ignored_and_told(tmp_path: Path) -> None:
+    pixels = random_grey((5, 7), np.int16)
+    made = dataset(pixels, Modality="CT", RescaleSlope=0, RescaleIntercept=-1024)
+    image = decode(save(made, tmp_path / "a.dcm"))
+    assert np.array_equal(image.pixels, pixels)
+    assert any("rescale slope" in note for note in image.notes)
 
 
 def test_window_is_told_and_not_applied(tmp_path: Path) -> None:
@@ -259,6 +285,34 @@ def test_compressed_frame_of_another_size(tmp_path: Path) -> None:
     assert "240 x 320 x 3 inside, but the file declares 320 x 240 x 3" in said
 
 
+def test_compressed_frame_without_its_scan(tmp_path: Path) -> None:
+    made, frames = jpeg_frames()
+    scan = frames[0].index(b"\xff\xda")
+    frames[0] = frames[0][:scan] + frames[0][scan + 200 :]  # without the start of the scan
+    made.PixelData = encapsulate(frames)
+    assert "frame 1 are cut off" in reason(save(made, tmp_path / "a.dcm"))
+
+
+def test_a_video_is_refused_by_name(tmp_path: Path) -> None:
+    made, frames = jpeg_frames()
+    made.PixelData = encapsulate(frames)
+    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
+    assert "MPEG-4" in reason(save(made, tmp_path / "a.dcm"))
+
+
+def test_a_codec_that_is_not_installed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codec = get_decoder(JPEGBaseline8Bit)
+    monkeypatch.setattr(codec, "_available", {})
+    monkeypatch.setattr(codec, "_unavailable", {"pylibjpeg": ("pylibjpeg-libjpeg>=2.1",)})
+    made, frames = jpeg_frames()
+    made.PixelData = encapsulate(frames)
+    said = reason(save(made, tmp_path / "a.dcm"))
+    assert "needs a package that is not installed" in said
+    assert "pylibjpeg-libjpeg>=2.1" in said
+
+
 def test_compressed_pixels_without_transfer_syntax(tmp_path: Path) -> None:
     made, frames = jpeg_frames()
     made.PixelData = encapsulate(frames)
@@ -297,6 +351,35 @@ def test_sequences_nested_too_deep(tmp_path: Path, depth: int) -> None:
         assert decode(path).pixels.shape == (20, 20)
     else:
         assert "nested too deeply" in reason(path)
+
+
+# Codestreams
+
+
+def test_codestream_sizes_equal_what_imagecodecs_encoded() -> None:
+    for shape in ((37, 53), (37, 53, 3)):
+        pixels = random_grey(shape)
+        expected = (37, 53, 3 if len(shape) == 3 else 1)
+        for encode in (
+            imagecodecs.jpeg_encode,
+            imagecodecs.jpegls_encode,
+            imagecodecs.ljpeg_encode,
+            imagecodecs.jpeg2k_encode,
+        ):
+            if encode is imagecodecs.ljpeg_encode and len(shape) == 3:
+                continue  # it has no colour
+            frame = encode(pixels)
+            assert frame_size(frame) == expected, encode
+            assert is_complete(frame)
+            assert is_complete(frame + b"\0")
+            assert not is_complete(frame[:-1])
+            assert not is_complete(frame[: len(frame) // 2])
+
+
+@given(data=st.binary(max_size=200), start=st.sampled_from([b"\xff\xd8", b"\xff\x4f\xff\x51", b""]))
+def test_codestream_of_anything_gives_a_size_or_none(data: bytes, start: bytes) -> None:
+    size = frame_size(start + data)
+    assert size is None or len(size) == 3
 
 
 # Geometry

@@ -64,6 +64,13 @@ def test_nifti_made_by_hand_is_turned_to_lps(tmp_path: Path) -> None:
         assert np.allclose(image.direction, np.diag([-1.0, -1.0, 1.0]))
 
 
+def test_nifti_2_is_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii"
+    path.write_bytes(struct.pack("<i8s", 540, b"n+2\0\r\n\x1a\n") + bytes(600))
+    with pytest.raises(ImageError, match="NIfTI-2"):
+        decode(path)
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("kept", [0.6, 0.9])
 def test_cut_files_are_refused(tmp_path: Path, suffix: str, kept: float) -> None:
