@@ -93,7 +93,7 @@ def icc_command(
     read = read_table(table)
     raters = read.raters(_names(columns))
     ratings = read.numbers(raters, missing.value)
-    groups = None if clusters is None else read.text(clusters)
+    groups = None if clusters is None else read.labels(clusters)
     try:
         result = icc(ratings, form.value, confidence, missing.value)
         answer = {"icc": result.to_json()["value"], **result.to_json()}
@@ -163,7 +163,7 @@ def bland_altman_command(
             f"({', '.join(raters)}); choose by --columns."
         )
     values = read.numbers(raters, missing.value)
-    groups = None if clusters is None else read.text(clusters)
+    groups = None if clusters is None else read.labels(clusters)
     whole = [i for i, row in enumerate(values) if all(row == row)]
     try:
         result = bland_altman(
@@ -207,14 +207,15 @@ def _names(columns: str | None) -> list[str]:
 
 def _how(table: Table, groups: tuple[str, ...] | None) -> dict[str, Any]:
     """How the interval was made, and a note where its rows are not independent."""
-    from napari_ptx.stats.bootstrap import FEW_CLUSTERS
+    from napari_ptx.stats import FEW_CLUSTERS
 
     if groups is not None and len(set(groups)) < len(groups):
         few = len(set(groups)) < FEW_CLUSTERS
         note = f"Fewer than {FEW_CLUSTERS} clusters: the interval tends to be too narrow."
         return {"interval": "cluster bootstrap, percentile", "note": note if few else None}
     for name in table.columns:
-        patients = table.text(name) if name.lower() == "patient" else ()
+        cells = table.text(name) if name.lower() == "patient" else ()
+        patients = [cell for cell in cells if cell.strip()]
         if groups is None and len(set(patients)) < len(patients):
             note = f"Patients have several rows, which the interval ignores: add --clusters {name}."
             return {"interval": "independent rows", "note": note}

@@ -62,6 +62,20 @@ class Table:
         place = self._place(column)
         return tuple(row[place] for row in self.rows)
 
+    def labels(self, column: str) -> tuple[str, ...]:
+        """Give the cells of a column that says which rows belong together.
+
+        Raises
+        ------
+        TableError
+            Where a cell is empty: it would join rows that nothing joins.
+        """
+        cells = tuple(cell.strip() for cell in self.text(column))
+        for line, cell in zip(self.lines, cells, strict=True):
+            if not cell:
+                raise TableError(f"{self.path.name}, line {line}: {column!r} is empty.")
+        return cells
+
     def raters(self, wanted: Sequence[str] = ()) -> tuple[str, ...]:
         """Give the columns to compare: those wanted, or all that are not labels.
 

@@ -5,11 +5,12 @@ computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
 from napari_ptx.stats.bland_altman import BlandAltman, bland_altman
-from napari_ptx.stats.bootstrap import BootstrapInterval, cluster_bootstrap
+from napari_ptx.stats.bootstrap import FEW_CLUSTERS, BootstrapInterval, cluster_bootstrap
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
 
 __all__ = [
+    "FEW_CLUSTERS",
     "FORMS",
     "ICC",
     "BlandAltman",

@@ -209,6 +209,21 @@ def test_a_column_that_is_not_there_or_chosen_twice(table: str) -> None:
         run("icc", table, "--clusters", "center")
 
 
+def test_a_row_without_its_cluster_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.csv", "patient,a,b\np,1,2\np,3,4\n,5,7\n,2,2\n")
+    with pytest.raises(TableError, match="line 4: 'patient' is empty"):
+        run("icc", path, "--clusters", "patient")
+
+
+def test_the_root_knows_the_commands(table: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from napari_ptx.cli.root import run as run_root
+
+    assert run_root(["stats", "icc", table, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["icc"] == icc(SHROUT_FLEISS).value
+    assert run_root(["stats", "icc", table + "x"]) == 2
+    assert capsys.readouterr().err.startswith("Error: There is no file")
+
+
 def test_a_form_that_does_not_exist_is_a_usage_error(table: str) -> None:
     result = run("icc", table, "--form", "2,1")
     assert result.exit_code == 2

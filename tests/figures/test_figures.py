@@ -58,7 +58,7 @@ MAKERS = {
 
 def texts(figure: Figure) -> list[str]:
     figure.canvas.draw()
-    return [t.get_text() for t in figure.findobj(mpl.text.Text) if t.get_text()]
+    return [t.get_text() for t in figure.findobj(mpl.text.Text) if t.get_visible()]
 
 
 def by_gid(figure: Figure, gid: str) -> list:
