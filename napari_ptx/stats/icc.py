@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import brentq
 from scipy.special import fdtrc, fdtri
 
 from napari_ptx.stats.errors import StatsError
@@ -228,6 +227,9 @@ def icc_needed(
     >>> round(icc_needed(100, 0.80), 3)
     0.861
     """
+    # loads slowly, and only this function needs it
+    from scipy.optimize import brentq
+
     _check_form(form)
     confidence = confidence_level(confidence)
     if n < 2 or raters < 2:
