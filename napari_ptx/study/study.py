@@ -3,35 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, selectinload
 
 from napari_ptx.child import Progress
-from napari_ptx.image.types import Image, ImageError, Region
-from napari_ptx.study import paths
+from napari_ptx.image.types import Image, ImageError
+from napari_ptx.study import views
 from napari_ptx.study.create import create_study
-from napari_ptx.study.drafts import parse_outlines
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
-    AssignmentRow,
     CaseRow,
-    ImageRow,
-    ReaderRow,
-    ReadingRow,
-    SessionRow,
     SettingRow,
     StudyRow,
-    TruthRow,
 )
-from napari_ptx.study.times import Clock, from_text, utc_now
+from napari_ptx.study.times import Clock, utc_now
 from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyError
 
 if TYPE_CHECKING:
@@ -155,7 +146,7 @@ class Study:
         """Give all cases in the order of the cohort table."""
         if self._cases is None:
             with self._store.read() as db:
-                self._cases = _cases(db, self.path)
+                self._cases = views.cases(db, self.path)
         return self._cases
 
     def case(self, name: str) -> CaseInfo:
@@ -199,8 +190,8 @@ class Study:
                     for reader in self.readers
                     for round_ in self.protocol.rounds
                 ),
-                warnings=_warnings(db),
-                verified=_verified(db),
+                warnings=views.warnings(db),
+                verified=views.verified(db),
             )
 
     def desk(
@@ -240,31 +231,8 @@ class Study:
 
     def readings(self, reader: str | None = None, round: int | None = None) -> tuple[Reading, ...]:
         """Give the latest finished revision of each reading, sorted by reader, round, case."""
-        latest = (
-            select(ReadingRow.assignment_id, func.max(ReadingRow.revision).label("revision"))
-            .group_by(ReadingRow.assignment_id)
-            .subquery()
-        )
-        query = (
-            select(ReadingRow, CaseRow.name, CaseRow.patient, ReaderRow.name, SessionRow.round)
-            .join(
-                latest,
-                (latest.c.assignment_id == ReadingRow.assignment_id)
-                & (latest.c.revision == ReadingRow.revision),
-            )
-            .join(AssignmentRow, AssignmentRow.id == ReadingRow.assignment_id)
-            .join(SessionRow, SessionRow.id == AssignmentRow.session_id)
-            .join(ReaderRow, ReaderRow.id == SessionRow.reader_id)
-            .join(ImageRow, ImageRow.id == AssignmentRow.image_id)
-            .join(CaseRow, CaseRow.id == ImageRow.case_id)
-            .order_by(ReaderRow.id, SessionRow.round, CaseRow.id)
-        )
-        if reader is not None:
-            query = query.where(ReaderRow.name == reader)
-        if round is not None:
-            query = query.where(SessionRow.round == round)
         with self._store.read() as db:
-            return tuple(_reading(*row) for row in db.execute(query))
+            return views.readings(db, reader, round)
 
     def import_readings(
         self,
@@ -344,72 +312,3 @@ class Study:
             )
             db.merge(SettingRow(name="verified", value=text))
         return problems
-
-
-def _cases(db: Session, study: Path) -> tuple[CaseInfo, ...]:
-    truth: dict[int, dict[str, object]] = defaultdict(dict)
-    for row in db.scalars(select(TruthRow)):
-        truth[row.case_id][row.name] = json.loads(row.value)
-    rows = db.scalars(select(CaseRow).options(selectinload(CaseRow.images)).order_by(CaseRow.id))
-    return tuple(
-        case_info(row, row.images[0], study, {**json.loads(row.extra), **truth[row.id]})
-        for row in rows
-    )
-
-
-def case_info(case: CaseRow, image: ImageRow, study: Path, extra: dict[str, object]) -> CaseInfo:
-    """Give a case and its image as a value."""
-    shape: list[int] = json.loads(image.shape)
-    spacing: list[float] = json.loads(image.spacing)
-    return CaseInfo(
-        case=case.name,
-        patient=case.patient,
-        image=paths.from_record(image.path, study),
-        sha256=image.sha256,
-        axes=image.axes,
-        shape=(shape[-2], shape[-1]),
-        frames=shape[0] if len(shape) == 3 else 1,
-        spacing=(spacing[-2], spacing[-1]) if image.calibrated else None,
-        regions=tuple(
-            Region(**{**region, "spacing": tuple(region["spacing"])})
-            for region in json.loads(image.regions)
-        ),
-        extra=extra,
-    )
-
-
-def _reading(row: ReadingRow, case: str, patient: str, reader: str, round_: int) -> Reading:
-    return Reading(
-        case=case,
-        patient=patient,
-        reader=reader,
-        round=round_,
-        revision=row.revision,
-        outlines=parse_outlines(row.outlines),
-        assessable=row.assessable,
-        reason=row.reason,
-        active_seconds=row.active_seconds,
-        view=json.loads(row.view),
-        finished_at=from_text(row.finished_at),
-        origin="imported" if row.origin == "imported" else "drawn",
-    )
-
-
-def _warnings(db: Session) -> tuple[str, ...]:
-    """Name the cases that are the same picture: they are not independent."""
-    same: dict[str, list[str]] = defaultdict(list)
-    for sha256, case in db.execute(
-        select(ImageRow.sha256, CaseRow.name).join(CaseRow).order_by(CaseRow.id)
-    ):
-        same[sha256].append(case)
-    return tuple(
-        f"The cases {', '.join(cases)} have the same pixels."
-        for cases in same.values()
-        if len(cases) > 1
-    )
-
-
-def _verified(db: Session) -> dict[str, object] | None:
-    row = db.get(SettingRow, "verified")
-    value: dict[str, object] | None = json.loads(row.value) if row else None
-    return value

@@ -161,7 +161,7 @@ def test_a_closed_session_cannot_change_any_more(
         lambda: desk.record(0, [], "clear", {}, 0.0),
         lambda: desk.undo(0),
         lambda: desk.finish(0),
-        lambda: desk.go(1),
+        lambda: desk.go(0),
         desk.close_session,
     ):
         with pytest.raises(StudyError, match="closed"):
