@@ -41,11 +41,10 @@ def read_mask(
     path
         PNG, TIFF, JPEG or BMP.
     threshold
-        In the file's values. ``None`` is the middle between the smallest and the
-        largest value, whatever they are (0 and 1, 0 and 255, or JPEG's noisy 0-5
-        and 250-255), but only where the image plainly has two levels: what lies
-        between them may only be an edge up to four pixels wide. A mask of zeros is
-        empty.
+        In the file's values. ``None`` is halfway between the two levels of the mask,
+        the medians below and above the middle of its range, whatever they are (0
+        and 1, 0 and 255, or JPEG's noisy 0-5 and 145-155). What lies between them
+        may only be an edge up to four pixels wide. A mask of zeros is empty.
     invert
         The object is dark on a bright ground: a pixel is object where its smallest
         channel is at or below the threshold.
@@ -257,11 +256,14 @@ def _middle(values: NDArray[Any], path: Path, invert: bool) -> float:
                 f"{path.name} has {len(distinct)} small values ({text}), as a label image has: "
                 "give a threshold (0.5 takes all labels)."
             )
-    between = (values > low + (high - low) / 4) & (values < high - (high - low) / 4)
+    upper = values > (low + high) / 2
+    dark, bright = float(np.median(values[~upper])), float(np.median(values[upper]))
+    quarter = (bright - dark) / 4
+    between = (values > dark + quarter) & (values < bright - quarter)
     window = (1,) * (values.ndim - 2) + (_EDGE, _EDGE)
     if ndimage.minimum_filter(between, window, mode="constant").any():
         raise RoiError(
-            f"{path.name} does not show two levels (it has areas between {low:g} and {high:g}): "
-            "give a mask instead of a picture, or a threshold."
+            f"{path.name} does not show two levels (it has areas between {dark:g} and "
+            f"{bright:g}): give a mask instead of a picture, or a threshold."
         )
-    return (low + high) / 2
+    return (dark + bright) / 2

@@ -118,7 +118,7 @@ def test_palette_of_two_colours_is_a_picture_and_of_more_a_label_image(tmp_path:
     assert read_mask(tmp_path / "p.png", threshold=0.5).sum() == 13
 
 
-@given(lesions(radius=30), st.integers(70, 95), st.integers(100, 255))
+@given(lesions(radius=30), st.integers(60, 95), st.integers(80, 255))
 def test_jpeg_noise_does_not_reach_the_mask(
     folder: Path, outline: Outline, quality: int, level: int
 ) -> None:
@@ -204,7 +204,7 @@ def test_thyroid_masks_are_read_and_thyroid_images_are_not(data_dir: Path) -> No
         # a green fill with a red line round it, some 6 pixels wide: both are object
         painted = np.asarray(Image.open(path))[..., :2].max(axis=-1) > 200
         assert mask[painted].all()
-        assert not (mask & ~ndimage.binary_dilation(painted, iterations=2)).any()
+        assert not (mask & ~ndimage.binary_dilation(painted, iterations=5)).any()
         assert 0 < mask.mean() < 0.9
     for path in sorted(folder.glob("*.a.jpg"))[::8]:
         with pytest.raises(RoiError, match="does not show two levels"):
