@@ -14,6 +14,8 @@ from napari_ptx.phantom.scanner import Map, Tissue
 SKIN, FAT, MUSCLE, THYROID, CONNECTIVE = -25.0, -40.0, -47.0, -36.5, -39.0
 CARTILAGE, FLUID, AIR = -48.0, -75.0, -58.0
 
+_GAP = 1.6  # mm, twice what the canvas bends things by
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -92,14 +94,14 @@ def make_room(layout: Layout, lesion: Lesion) -> tuple[Layout, Lesion]:
     """
     border, _ = lesion.border(180)
     if layout.trachea is not None:
-        free = layout.trachea[1] + layout.trachea[3] + 0.8
+        free = layout.trachea[1] + layout.trachea[3] + _GAP
         step = max(0.0, free - float(border[:, 1].min()))
         lesion = replace(lesion, centre=(lesion.centre[0], lesion.centre[1] + step))
         border = border + np.array([0.0, step])
     if layout.carotid is not None:
         y, x, ry, rx = layout.carotid
-        beside = border[np.abs(border[:, 0] - y) < ry + 0.8]
-        step = max(0.0, float(beside[:, 1].max(initial=0.0)) + 0.8 + rx - x)
+        beside = border[np.abs(border[:, 0] - y) < ry + _GAP]
+        step = max(0.0, float(beside[:, 1].max(initial=0.0)) + _GAP + rx - x)
         layout = replace(layout, carotid=(y, x + step, ry, rx))
         if layout.jugular is not None:
             y, x, ry, rx = layout.jugular
