@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -22,7 +22,8 @@ from napari_ptx.docks.agreement_page import AgreementPage
 from napari_ptx.docks.comparing import ComparedCase
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour, hint
-from napari_ptx.figures.style import colours
+from napari_ptx.errors import PtxError
+from napari_ptx.figures import colours, save_figure
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_ptx.docks.tasks import ShownCase
     from napari_ptx.study.agreement import Agreement
 
-FIGURE_FILES = "SVG (*.svg);;PNG (*.png);;PDF (*.pdf)"
+FIGURE_FILES = "SVG (*.svg);;PNG (*.png)"
 
 
 class AgreementDock(Dock):
@@ -47,6 +48,7 @@ class AgreementDock(Dock):
         self.result: Agreement | None = None
         self.compared = ComparedCase(self.viewer)
         self._stale = True
+        self._folder: Path | None = None
         self._wanted = ""  # the case to open when the one being read is there
         self._sentence = hint()
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -60,11 +62,11 @@ class AgreementDock(Dock):
         self.legend.setTextFormat(Qt.TextFormat.RichText)
         self.legend.setToolTip("The outlines on the image")
         self.copy_button = _button("Copy", "Copy the result and its values as a table")
-        self.csv_button = _button("CSV…", "Write all tables of this agreement into a folder")
-        self.figure_button = _button("Figure…", "Save the figure as SVG, PNG or PDF")
+        self.save_button = _button("Save all…", "Write all tables and figures into a folder")
+        self.figure_button = _button("Figure…", "Save this figure as SVG or PNG")
 
         bottom = QHBoxLayout()
-        for button in (self.copy_button, self.csv_button, self.figure_button):
+        for button in (self.copy_button, self.save_button, self.figure_button):
             bottom.addWidget(button)
         bottom.addStretch(1)
         bottom.addWidget(self.primary)
@@ -78,11 +80,11 @@ class AgreementDock(Dock):
 
         self.primary.clicked.connect(self._primary_clicked)
         self.copy_button.clicked.connect(self.copy)
-        self.csv_button.clicked.connect(self._choose_csv)
+        self.save_button.clicked.connect(self._choose_folder)
         self.figure_button.clicked.connect(self._choose_figure)
         self.page.case_chosen.connect(self.open_case)
-        self.job.finished.connect(self._computed)
-        self.job.stopped.connect(self._not_computed)
+        self.job.finished.connect(self._job_finished)
+        self.job.stopped.connect(self._job_stopped)
         self.loader.finished.connect(self._case_read)
         self.loader.stopped.connect(self._case_not_read)
         # Seen or not: a hidden dock, too, has to take its outlines away from a reader.
@@ -124,7 +126,7 @@ class AgreementDock(Dock):
 
     def _update_buttons(self) -> None:
         shown = self._pages.currentWidget() is self.page
-        for button in (self.copy_button, self.csv_button, self.figure_button):
+        for button in (self.copy_button, self.save_button, self.figure_button):
             button.setVisible(shown)
         self.legend.setVisible(shown and bool(self.compared.case))
         able = not self.job.running
@@ -164,7 +166,14 @@ class AgreementDock(Dock):
                        self.hub.study.path)  # fmt: skip
         self._update_buttons()
 
-    def _computed(self, _: str, result: Agreement) -> None:
+    def _job_finished(self, name: str, value: Any) -> None:
+        if name == "save":
+            show_info(f"{value} files written to {self._folder}.")
+        else:
+            self._computed(value)
+        self._update_buttons()
+
+    def _computed(self, result: Agreement) -> None:
         self.result = result
         self.page.show_result(result)
         if self._stale:  # the record has changed meanwhile
@@ -172,8 +181,10 @@ class AgreementDock(Dock):
         else:
             self._show_result()
 
-    def _not_computed(self, _: str, sentence: str) -> None:
-        self._show(sentence or "Cancelled.")
+    def _job_stopped(self, name: str, sentence: str) -> None:
+        if name == "compare":
+            self._show(sentence or "Cancelled.")
+        self._update_buttons()
 
     def _record_changed(self) -> None:
         self._stale = True
@@ -193,7 +204,7 @@ class AgreementDock(Dock):
         self.page.mark(case)
         self._update_buttons()
         self._wanted = case
-        if not self.loader.running:
+        if not (self.loader.running or self.job.running):
             self._read_wanted()
 
     def _read_wanted(self) -> None:
@@ -240,36 +251,40 @@ class AgreementDock(Dock):
         QApplication.clipboard().setText(self.page.text())
         show_info("Copied.")
 
-    def save_tables(self, folder: Path) -> list[Path]:
-        """Write every table of the agreement as CSV."""
-        assert self.result is not None
-        written = []
-        for name in ("inter", "intra", "overlap", "values"):
-            path = folder / f"agreement_{name}.csv"
-            getattr(self.result, name).to_csv(path, index=False)
-            written.append(path)
-        return written
+    def save_all(self, folder: Path) -> None:
+        """Write every table and figure of the agreement into a folder."""
+        if self.result is not None and not self.job.running:
+            self._folder = folder
+            self.job.start("save", "Writing tables and figures", "napari_ptx.docks.tasks:save",
+                           self.result, folder)  # fmt: skip
 
     def save_figure(self, path: Path) -> None:
         """Save the present figure for print: light, whatever the theme."""
         figure = self.page.figure(dark=False)
-        if figure is not None:
-            figure.savefig(path, dpi=300)
+        if figure is None:
+            show_warning("There is no figure on this tab.")
+            return
+        try:
+            save_figure(figure, path.with_suffix(""), formats=[path.suffix[1:].lower()])
+        except PtxError as error:
+            show_error(str(error))
+        else:
+            show_info(f"Figure written to {path}.")
 
-    def _choose_csv(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Write the tables into a folder")
+    def _choose_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, "Write tables and figures into a folder")
         if folder:
-            show_info(f"{len(self.save_tables(Path(folder)))} tables written to {folder}.")
+            self.save_all(Path(folder))
 
     def _choose_figure(self) -> None:
-        path, kind = QFileDialog.getSaveFileName(
+        text, kind = QFileDialog.getSaveFileName(
             self, "Save the figure", "agreement.svg", FIGURE_FILES
         )
-        if path:
-            if not Path(path).suffix:
-                path += kind[kind.index("*") + 1 : -1]
-            self.save_figure(Path(path))
-            show_info(f"Figure written to {path}.")
+        if text:
+            path = Path(text)
+            if path.suffix.lower() not in (".svg", ".png"):
+                path = path.with_name(path.name + (".png" if "png" in kind else ".svg"))
+            self.save_figure(path)
 
 
 def _shortened(case: str) -> str:

@@ -169,6 +169,8 @@ class AgreementPage(QWidget):
         if figure is not None:
             plot.show_figure(figure)
             self._ring()
+        elif self._kind == "forest":
+            plot.say(words.nothing_yet())
         elif self._pairs is None:
             plot.say("Choose two readers to see where they differ.")
         else:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari_ptx.docks.agreement_text import ENOUGH, short
-
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
@@ -39,16 +37,20 @@ def figure(
         ``None`` for a comparison of more than two readings.
     """
     from napari_ptx import figures
+    from napari_ptx.study.comparisons import ENOUGH, short_names
 
     theme = "dark" if dark else "light"
     if kind == "forest":
+        defined = result.rows[result.rows["n"] >= ENOUGH]
+        if defined.empty:
+            return None
         return figures.forest_figure(
-            result.rows, threshold=result.settings["threshold"], theme_name=theme
+            defined, threshold=result.settings["threshold"], theme_name=theme
         )
     if pairs is None or len(pairs) < ENOUGH:
         return None
     options = {
-        "names": (short(row["first"], row), short(row["second"], row)),
+        "names": short_names(row),
         "label": row["label"],
         "unit": row["unit"],
         "theme_name": theme,

@@ -1,4 +1,8 @@
-"""The words of the Agreement dock: a result as a reader of the paper would say it."""
+"""The words of the Agreement dock: a result as a reader of the paper would say it.
+
+What comes from ``study.comparisons`` is imported where it is used: by then the
+result has loaded it, and the dock opens without pandas and scipy.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +14,29 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-ENOUGH = 3
-"""Pairs below which a comparison has no interval worth the name."""
-
 
 def comparison_text(name: str) -> str:
     """Name a comparison as the picker does."""
-    return name if "round" in name or name == "all readers" else f"Readers {name}"
+    from napari_ptx.study.comparisons import EVERYONE
 
-
-def short(label: str, row: Mapping[str, Any]) -> str:
-    """Name one of two compared readings by what tells it from the other."""
-    reader, _, number = label.rpartition(", round ")
-    same = row["first"].rpartition(", round ")[0] == row["second"].rpartition(", round ")[0]
-    return f"{reader}, round {number}" if same else reader
+    return name if "round" in name or name == EVERYONE else f"Readers {name}"
 
 
 def too_few(pairs: int) -> str:
     """Say that a comparison has too few cases."""
+    from napari_ptx.study.comparisons import ENOUGH
+
     return (
         f"This needs {ENOUGH} cases that both readings outlined; there "
         f"{'is' if pairs == 1 else 'are'} {pairs}."
     )
+
+
+def nothing_yet() -> str:
+    """Say that no comparison has enough cases."""
+    from napari_ptx.study.comparisons import ENOUGH
+
+    return f"No comparison has {ENOUGH} cases yet that both readings outlined."
 
 
 def title(row: Mapping[str, Any], *, by_patient: bool) -> str:
@@ -58,6 +63,8 @@ def summary(
     by_patient
         Whether the interval is the bootstrap's, by patient.
     """
+    from napari_ptx.study.comparisons import ENOUGH, short_names
+
     if row["n"] < ENOUGH:
         return too_few(int(row["n"]))
     kind = "_clustered" if by_patient else ""
@@ -68,8 +75,9 @@ def summary(
         _verdict(row, low, settings["threshold"], by_patient),
     ]
     if not math.isnan(row["bias"]):
+        first, second = map(escape, short_names(row))
         lines.append(
-            f"bias {escape(short(row['second'], row))} − {escape(short(row['first'], row))}: "
+            f"bias {second} − {first}: "
             f"<b>{amount(row['bias'], sign=True)} {row['unit']}</b> "
             f"({amount(row['bias_percent'], sign=True)}%)"
         )

@@ -131,6 +131,7 @@ class Hub:
         old = self._alive(name)
         if old is not None and old is not dock and (viewer := self._viewer()) is not None:
             viewer.window.remove_dock_widget(old)
+            old.deleteLater()
         self._docks[name] = ref(dock)
         self._living += 1
         dock.destroyed.connect(self._dock_is_gone)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -41,9 +42,8 @@ class _Call:
         self._stopped = threading.Event()
         threading.Thread(target=self._run, name=f"job {target}", daemon=True).start()
 
-    def stop(self, *_: Any) -> None:
+    def stop(self) -> None:
         self._stopped.set()
-        self._child.kill()
 
     def _run(self) -> None:
         if self._stopped.is_set():
@@ -58,6 +58,25 @@ class _Call:
         if self._stopped.is_set():  # stopped in the moment the process was starting
             self._child.kill()
         self.messages.put(("progress", (done, total, text)))
+
+
+class _Process:
+    """The warm child process of a bar, or of two that never run at once."""
+
+    def __init__(self) -> None:
+        self._child = Child()
+        self._last: _Call | None = None
+
+    def call(self, target: str, args: tuple[Any, ...]) -> _Call:
+        self._last = _Call(self._child, target, args)
+        return self._last
+
+    def kill(self, *_: Any) -> None:
+        if self._last is not None:
+            self._last.stop()
+        self._child.kill()
+        # The thread of the last call may still be about to clean up after its child.
+        self._child = Child()
 
 
 class JobBar(QWidget):
@@ -83,7 +102,7 @@ class JobBar(QWidget):
     def __init__(self, *, quiet: bool = False, shares: JobBar | None = None) -> None:
         super().__init__()
         self._quiet = quiet
-        self._child = Child() if shares is None else shares._child
+        self._process = _Process() if shares is None else shares._process
         self._call: _Call | None = None
         self._name = ""
         self._started = 0.0
@@ -115,8 +134,9 @@ class JobBar(QWidget):
         self._timer.setInterval(_POLL_MS)
         self._timer.timeout.connect(self._drain)
         self.hide()
-        # Not a method of ours: by then this object is gone.
-        self.destroyed.connect(self._child.kill)
+        # Qt keeps bound methods weakly, and by then this object is gone: the
+        # connection itself has to hold the process that it ends.
+        self.destroyed.connect(partial(_Process.kill, self._process))
 
     @property
     def running(self) -> bool:
@@ -142,15 +162,14 @@ class JobBar(QWidget):
         self._bar.setRange(0, 0)
         if not self._quiet:
             self._activity = cancelable_progress(total=0, desc=text, cancel_callback=self.cancel)
-        self._call = _Call(self._child, target, args)
-        self.destroyed.connect(self._call.stop)
+        self._call = self._process.call(target, args)
         self._timer.start()
         self.running_changed.emit(True)
 
     def cancel(self, *_: Any) -> None:
         """Kill the child process; ``stopped`` follows at once."""
         if self._call is not None:
-            self._call.stop()
+            self._process.kill()
             self._end()
             self.stopped.emit(self._name, "")
 
@@ -200,8 +219,6 @@ class JobBar(QWidget):
 
     def _end(self) -> None:
         self._timer.stop()
-        if self._call is not None:
-            self.destroyed.disconnect(self._call.stop)
         self._call = None
         activity, self._activity = self._activity, None
         if activity is not None:

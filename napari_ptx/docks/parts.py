@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QColor, QKeySequence, QShortcut
+from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -23,7 +23,7 @@ from napari_ptx.docks.hub import Hub
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.utils.theme import Theme
-    from qtpy.QtGui import QHideEvent, QShowEvent
+    from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
 
 MINIMUM_WIDTH = 320
 
@@ -47,10 +47,6 @@ class Dock(QWidget):
         self.setMinimumWidth(MINIMUM_WIDTH)
         self.primary = primary_button("")
         self._listening = False
-        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(self._press_primary)
 
     def refresh(self) -> None:
         """Bring everything shown up to date with the hub."""
@@ -82,15 +78,19 @@ class Dock(QWidget):
             self.hub.study_changed.disconnect(self.refresh)
             self.hub.desk_changed.disconnect(self.refresh)
 
-    def _theme_changed(self) -> None:
-        self.restyle()
-
-    def _press_primary(self) -> None:
-        """Enter presses the button that has the focus, or else the primary one."""
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Let Enter press the button that has the focus, or else the primary one."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+            return
         focus = QApplication.focusWidget()
-        button = focus if isinstance(focus, QAbstractButton) else self.primary
+        mine = isinstance(focus, QAbstractButton) and self.isAncestorOf(focus)
+        button = focus if mine else self.primary
         if button.isVisible() and button.isEnabled():
             button.click()
+
+    def _theme_changed(self) -> None:
+        self.restyle()
 
 
 def primary_button(text: str) -> QPushButton:

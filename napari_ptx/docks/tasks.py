@@ -193,6 +193,13 @@ def compare(path: Path, progress: Progress | None = None) -> Agreement:
         return agreement(study, progress=progress)
 
 
+def save(result: Agreement, folder: Path, progress: Progress | None = None) -> int:
+    """Write an agreement's tables and figures into a folder and give their number."""
+    from napari_ptx.study.agreement_files import write_agreement
+
+    return len(write_agreement(result, folder, progress=progress))
+
+
 def show_case(
     path: Path, case: str, labels: tuple[str, ...], progress: Progress | None = None
 ) -> ShownCase:
