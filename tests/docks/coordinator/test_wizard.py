@@ -1,0 +1,220 @@
+from __future__ import annotations
+
+import contextlib
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as Picture
+from qtpy.QtWidgets import QWidget, QWizard
+
+from napari_ptx.docks import tasks
+from napari_ptx.docks.hub import Hub
+from napari_ptx.docks.wizard import StudyWizard
+from napari_ptx.errors import PtxError
+from napari_ptx.image import read_cohort
+
+
+def write_image(path: Path, number: int = 0) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(number).integers(0, 256, (40, 50), np.uint8)
+    Picture.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """Give a folder with two patients: one of two images, one of one."""
+    folder = tmp_path / "images"
+    for number, name in enumerate(("anna/left.png", "anna/right.png", "berta/left.png")):
+        write_image(folder / name, number)
+    (folder / "notes.txt").write_text("not an image")
+    return folder
+
+
+@pytest.fixture
+def wizard(hub: Hub, tmp_path: Path, qtbot) -> StudyWizard:
+    wizard = hub.show("Study").new_study()
+    qtbot.waitUntil(wizard.isVisible)
+    yield wizard
+    with contextlib.suppress(RuntimeError):  # a wizard that was finished is gone
+        wizard.reject()
+    qtbot.wait(50)
+
+
+def look_at(wizard: StudyWizard, place: Path, qtbot) -> None:
+    with qtbot.waitSignal(wizard.images.job.running_changed, timeout=5_000):
+        wizard.images.place.path = place
+    qtbot.waitUntil(lambda: not wizard.images.job.running, timeout=30_000)
+
+
+def press(wizard: StudyWizard, button: QWizard.WizardButton) -> None:
+    assert wizard.button(button).isEnabled()
+    wizard.button(button).click()
+
+
+def test_a_folder_becomes_a_study_in_three_pages(
+    wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
+) -> None:
+    assert not wizard.images.isComplete()
+    look_at(wizard, images, qtbot)
+    assert wizard.images._told.text() == "3 images of 2 patients. The sub-folder is the patient."
+    press(wizard, QWizard.WizardButton.NextButton)
+    assert wizard.readers.readers == ("A", "B")
+    press(wizard, QWizard.WizardButton.NextButton)
+    page = wizard.protocol
+    assert page.name.text() == "images"
+    assert page.reread.value() == 3  # 100 by default, or all there are
+    assert page.washout.value() == 60
+    assert page.threshold.value() == 0.80
+    page.name.setText("neck 2026")
+    page.reread.setValue(2)
+    page.seed.setValue(11)
+    assert page.file.path == Path.home() / "napari-ptx" / "neck 2026.ptx"
+    page.file.path = tmp_path / "made.ptx"
+    with qtbot.waitSignal(wizard.made, timeout=60_000):
+        press(wizard, QWizard.WizardButton.NextButton)
+    assert hub.study.name == "neck 2026"
+    assert hub.study.path == tmp_path / "made.ptx"
+    assert hub.study.protocol.seed == 11
+    assert hub.study.protocol.reread == 2
+    assert [(case.patient, case.image) for case in hub.study.cases()] == [
+        ("anna", images / "anna" / "left.png"),
+        ("anna", images / "anna" / "right.png"),
+        ("berta", images / "berta" / "left.png"),
+    ]
+    assert (tmp_path / "made.cohort.csv").is_file()
+
+
+def test_a_cohort_table_is_checked_before_anything_is_made(
+    wizard: StudyWizard, images: Path, tmp_path: Path, qtbot
+) -> None:
+    table = tmp_path / "cohort.csv"
+    with table.open("w", newline="") as stream:
+        csv.writer(stream).writerows(
+            [
+                ("case", "patient", "image"),
+                ("one", "anna", "images/anna/left.png"),
+                ("one", "anna", "images/anna/right.png"),
+                ("two", "berta", "images/absent.png"),
+            ]
+        )
+    wizard.images.from_table.setChecked(True)
+    look_at(wizard, table, qtbot)
+    told = wizard.images._told.text()
+    assert "absent.png" in told
+    assert "one" in told
+    assert not wizard.images.isComplete()
+
+
+def test_each_image_of_a_flat_folder_is_a_patient_and_the_wizard_says_so(
+    wizard: StudyWizard, tmp_path: Path, qtbot
+) -> None:
+    for number in range(2):
+        write_image(tmp_path / "flat" / f"scan{number}.png", number)
+    look_at(wizard, tmp_path / "flat", qtbot)
+    assert "Each image counts as a patient of its own" in wizard.images._told.text()
+    shown = wizard.images._preview
+    assert [shown.item(row, 0).text() for row in range(shown.rowCount())] == ["scan0", "scan1"]
+
+
+def test_an_image_that_cannot_be_read_stops_the_making_and_is_named(
+    wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
+) -> None:
+    (images / "berta" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n broken")
+    look_at(wizard, images, qtbot)
+    for _ in range(2):
+        press(wizard, QWizard.WizardButton.NextButton)
+    wizard.protocol.file.path = tmp_path / "made.ptx"
+    with qtbot.waitSignal(wizard.making.job.stopped, timeout=60_000):
+        press(wizard, QWizard.WizardButton.NextButton)
+    assert "broken.png" in wizard.making.told.toPlainText()
+    assert not (tmp_path / "made.ptx").exists()
+    assert hub.study is None
+    press(wizard, QWizard.WizardButton.BackButton)  # to mend it and try again
+    assert wizard.currentPage() is wizard.protocol
+
+
+def test_cancel_while_making_leaves_nothing(
+    wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
+) -> None:
+    for number in range(200):
+        write_image(images / "anna" / f"more{number}.png", number)
+    look_at(wizard, images, qtbot)
+    for _ in range(2):
+        press(wizard, QWizard.WizardButton.NextButton)
+    wizard.protocol.file.path = tmp_path / "out" / "made.ptx"
+    press(wizard, QWizard.WizardButton.NextButton)
+    bar = wizard.making.job
+    qtbot.waitUntil(lambda: bar._bar.value() > 5, timeout=60_000)
+    with qtbot.waitSignal(bar.stopped, timeout=1_000):
+        bar.cancel_button.click()
+    assert "Cancelled" in wizard.making.told.toPlainText()
+    assert not (tmp_path / "out" / "made.ptx").exists()
+    assert hub.study is None
+
+
+@pytest.mark.parametrize(
+    ("names", "complete", "told"),
+    [
+        (("A", ""), True, "only between rounds"),
+        (("A", "a"), False, "a name of their own"),
+        (("", ""), False, ""),
+    ],
+)
+def test_readers_need_names_of_their_own(
+    wizard: StudyWizard, names: tuple[str, str], complete: bool, told: str
+) -> None:
+    for line, name in zip(wizard.readers._lines, names, strict=True):
+        line.setText(name)
+    assert wizard.readers.isComplete() is complete
+    assert told in wizard.readers._told.text()
+
+
+def test_a_study_that_exists_is_never_overwritten(wizard: StudyWizard, study_file: Path) -> None:
+    wizard.protocol.file.path = study_file
+    assert not wizard.protocol.isComplete()
+    assert "exists already" in wizard.protocol._told.text()
+
+
+def test_the_wizard_fits_a_small_screen(wizard: StudyWizard) -> None:
+    assert wizard.minimumSizeHint().width() <= 800
+    assert wizard.minimumSizeHint().height() <= 650
+    assert isinstance(wizard.parent(), QWidget)
+
+
+# The functions behind it, without a window
+
+
+def test_files_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+    for name in ("a/scan.png", "b/scan.png", "b/other.png"):
+        write_image(tmp_path / name)
+    found = tasks.find_images(tmp_path)
+    assert [image.case for image in found] == ["a-scan.png", "other", "b-scan.png"]
+    assert [image.patient for image in found] == ["a", "b", "b"]
+
+
+def test_hidden_files_and_others_are_no_images(tmp_path: Path) -> None:
+    write_image(tmp_path / "scan.png")
+    for name in ("._scan.png", ".cache/thumb.png", "table.csv", "scan.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "volume.nii.gz").write_bytes(b"x")
+    assert [image.case for image in tasks.find_images(tmp_path)] == ["scan", "volume"]
+
+
+def test_a_cohort_table_is_found_again_from_anywhere(images: Path, tmp_path: Path) -> None:
+    table = tmp_path / "elsewhere" / "cohort.csv"
+    table.parent.mkdir()
+    tasks.write_cohort(table, tasks.find_images(images))
+    cohort = read_cohort(table)
+    assert sorted(Path(path).resolve() for path in cohort.table["image"]) == sorted(
+        images.rglob("*.png")
+    )
+    assert not list(table.parent.glob("*.part"))
+
+
+def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(PtxError, match="no images"):
+        tasks.look(tmp_path)
