@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_ptx.roi import Outline
 
 OUTLINES = "Outlines"
+HELP = "Enter finishes the case    ? shows all keys"
 QUIET_MS = 300
 """Milliseconds after a stroke until napari's outline layer follows."""
 
@@ -107,8 +108,12 @@ class CaseView:
             self._image_layer.contrast_limits = window
         self.drawing.load(image, outlines)
         self._set_visible(True)
+        for layer in self._ours:
+            # napari would praise its own tools, which are off.
+            layer.help = HELP
         self._blindfold.hide(self._ours)
         self.viewer.layers.selection.active = self._outline_layer
+        self.viewer.help = HELP
         self.fit()
 
     def blank(self) -> None:

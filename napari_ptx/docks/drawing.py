@@ -53,8 +53,6 @@ class Drawing:
         All outlines of the case, of every frame.
     selected
         Index of the lesion that smooth and delete act on, or ``None``.
-    enabled
-        Whether the left button draws; it pans otherwise.
     brush
         Half the length of line that a push moves, in image pixels.
     """
@@ -75,7 +73,7 @@ class Drawing:
         self.image: Image | None = None
         self.outlines: Outlines = ()
         self.selected: int | None = None
-        self.enabled = False
+        self._enabled = False
         self.brush: float | None = None
         self._panning = False
         self._tool = Tool.OUTLINE
@@ -168,7 +166,18 @@ class Drawing:
     def tool(self, tool: Tool) -> None:
         self.cancel()
         self._tool = tool
+        self._set_cursor()
         self.redraw()
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the left button draws; otherwise it moves the image."""
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, enabled: bool) -> None:
+        self._enabled = enabled
+        self._set_cursor()
 
     @property
     def busy(self) -> bool:
@@ -200,6 +209,7 @@ class Drawing:
     def hold_pan(self, on: bool) -> None:
         """Let the left button move the image while the key is down."""
         self._panning = on
+        self._set_cursor()
 
     def hold_hide(self, on: bool) -> None:
         """Hide the outlines while the key is down."""
@@ -224,6 +234,11 @@ class Drawing:
             return False
         self._change(self.selected, edit.smooth, "smooth")
         return True
+
+    def _set_cursor(self) -> None:
+        if self._ink is not None:
+            aims = self.enabled and not self._panning and self._tool is not Tool.EDIT
+            self.layer.cursor = self.image_layer.cursor = "cross" if aims else "standard"
 
     # What lies under the mouse
 

@@ -14,14 +14,19 @@ TITLE = "Reading"
 
 
 class Blindfold:
-    """While a session is open: a plain window title, and no layer that is not ours."""
+    """While a session is open: a plain title, a black canvas, and no layer but ours.
+
+    Grey values look different on white, so the canvas is black in every theme.
+    """
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._title = viewer.title
+        self._background = viewer.canvas.background_color_override
         self._hidden: list[Layer] = []
         self._open = True
         viewer.title = TITLE
+        viewer.canvas.background_color_override = "black"
 
     def hide(self, ours: tuple[Layer, ...]) -> None:
         """Hide every visible layer but ours until the session ends."""
@@ -38,6 +43,7 @@ class Blindfold:
         if not compat.is_open(self._viewer):
             return
         self._viewer.title = self._title
+        self._viewer.canvas.background_color_override = self._background
         for layer in self._hidden:
             if layer in self._viewer.layers:
                 layer.visible = True

@@ -23,8 +23,15 @@ if TYPE_CHECKING:
 
     from napari_ptx.docks.lesions import Lesion
 
-EMPTY = "No lesion yet.\nHold the left button and draw around it."
+EMPTY = "No lesion outlined yet"
 NUMBER, AREA, DIAMETERS, DELETE = range(4)
+
+
+def quiet(theme: Theme) -> str:
+    """Give the colour of what is only a remark: readable, but not the first thing seen."""
+    text, back = colour(theme, "text"), colour(theme, "background")
+    parts = zip(text.getRgb()[:3], back.getRgb()[:3], strict=True)
+    return "#" + "".join(f"{round(0.7 * one + 0.3 * other):02x}" for one, other in parts)
 
 
 class LesionList(QStackedWidget):
@@ -37,7 +44,8 @@ class LesionList(QStackedWidget):
         super().__init__()
         self.setMinimumHeight(86)
         self._empty = QLabel(EMPTY)
-        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop)
+        self._empty.setContentsMargins(0, 16, 0, 0)
         self._empty.setWordWrap(True)
         self.table = QTableWidget(0, 4)
         self.table.setHorizontalHeaderLabels(["Lesion", "Area", "Diameters", ""])
@@ -51,9 +59,10 @@ class LesionList(QStackedWidget):
         self.table.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         header = self.table.horizontalHeader()
         header.setHighlightSections(False)
-        for column in (NUMBER, AREA, DELETE):
+        for column in (NUMBER, DELETE):
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(DIAMETERS, QHeaderView.ResizeMode.Stretch)
+        for column in (AREA, DIAMETERS):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
         self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.table.cellClicked.connect(self._clicked)
         self.addWidget(self._empty)
@@ -91,8 +100,8 @@ class LesionList(QStackedWidget):
     def restyle(self, theme: Theme) -> None:
         """Take the colours of the theme."""
         back, accent = colour(theme, "background").name(), colour(theme, "highlight").name()
-        text, quiet = colour(theme, "text").name(), colour(theme, "primary").name()
-        self._empty.setStyleSheet(f"border: 1px dashed {quiet}; border-radius: 4px;")
+        text = colour(theme, "text").name()
+        self._empty.setStyleSheet(f"color: {quiet(theme)};")
         self.table.setStyleSheet(
             f"QTableWidget {{ background: {back}; color: {text}; border: 0; }}"
             f"QTableWidget::item:selected {{ background: {accent}; color: {text}; }}"

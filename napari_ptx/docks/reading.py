@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
     QPushButton,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
 
+WIDTH, HEIGHT = 340, 640
+HELP = "<p>Press <code>?</code> again to go back.</p>"
 LIVE_MS = 60
 """Milliseconds from a movement of the mouse to the sizes in the list."""
 FINISH = "Finish and next   Enter"
@@ -53,7 +55,7 @@ class ReadingDock(Dock):
         empty.addWidget(heading("No session is open"))
         empty.addWidget(hint(NO_SESSION))
         empty.addStretch(1)
-        self._help_text = hint(keys.help_html())
+        self._help_text = hint(f"{HELP}{keys.help_html()}")
         self._help_text.setTextFormat(Qt.TextFormat.RichText)
         self._help_text.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._help = QScrollArea()
@@ -83,6 +85,9 @@ class ReadingDock(Dock):
         self._live.timeout.connect(self._show_lesions)
         # A session must leave the canvas when it ends, even while the dock is hidden.
         self.hub.desk_changed.connect(self._follow_desk)
+
+    def sizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
+        return QSize(WIDTH, HEIGHT)
 
     def _step(self, text: str, action: str) -> QPushButton:
         button = QPushButton(text)

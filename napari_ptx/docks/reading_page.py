@@ -26,7 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import keys
 from napari_ptx.docks.drawing import Tool
-from napari_ptx.docks.lesion_list import LesionList
+from napari_ptx.docks.lesion_list import LesionList, quiet
 from napari_ptx.docks.parts import colour, heading, hint
 from napari_ptx.docks.reading_controller import REASONS
 
@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from napari_ptx.docks.reading_controller import ReadingController
 
 CHOOSE = "Choose the reason"
+HINTS = {
+    Tool.OUTLINE: "Hold the left button and draw around the lesion. "
+    "Drawing over a lesion replaces it.",
+    Tool.POLYGON: "Click the corners; a double click, a right click or Enter closes the line.",
+    Tool.EDIT: "Drag the line or a corner. Double click adds a corner, right click removes it.",
+}
 LEVELS = {"info": "text", "warning": "warning", "error": "error"}
 """The colour of napari's theme for each kind of message."""
 
@@ -68,9 +74,9 @@ class ReadingPage(QWidget):
         self.tools = {
             tool: self._tool(tool, f"tool_{tool}", tip)
             for tool, tip in (
-                (Tool.OUTLINE, "Hold the left button and draw around the lesion"),
-                (Tool.POLYGON, "Click the corners; double click, right click or Enter closes"),
-                (Tool.EDIT, "Drag the line or a corner; double click adds a corner"),
+                (Tool.OUTLINE, "Draw the outline by hand"),
+                (Tool.POLYGON, "Click the corners of the outline"),
+                (Tool.EDIT, "Change an outline"),
             )
         }
         self._group = QButtonGroup(self)
@@ -80,6 +86,10 @@ class ReadingPage(QWidget):
         self.redo = self._button("Redo", "redo", "Repeat the stroke that was taken back")
         self.smooth = self._button("Smooth", "smooth", "Smooth the selected lesion")
         self.clear = self._button("Clear", "clear", "Delete all lesions; Undo brings them back")
+        self.tool_hint = hint()
+        # Two lines always, so that nothing moves when the tool changes.
+        self.tool_hint.setMinimumHeight(2 * self.fontMetrics().lineSpacing() + 4)
+        self.tool_hint.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.lesions = LesionList()
         self.lesions.chosen.connect(self.lesion_chosen)
         self.lesions.deleted.connect(self.lesion_deleted)
@@ -154,6 +164,7 @@ class ReadingPage(QWidget):
         layout.addLayout(_row(*((button, 1) for button in self.tools.values()), spacing=0))
         edits = (self.undo, self.redo, self.smooth, self.clear)
         layout.addLayout(_row(*((button, 1) for button in edits), spacing=4))
+        layout.addWidget(self.tool_hint)
         layout.addWidget(self.lesions, 1)
         layout.addWidget(self.note)
         layout.addLayout(_row(self.frame_label, None, self.frame_back, self.frame_on))
@@ -181,6 +192,7 @@ class ReadingPage(QWidget):
         self.state.setText(_state(controller))
         drawing = controller.drawing
         self.tools[drawing.tool].setChecked(True)
+        self.tool_hint.setText(HINTS[drawing.tool])
         editable = controller.editable
         some = bool(drawing.outlines)
         for button in self.tools.values():
@@ -218,19 +230,22 @@ class ReadingPage(QWidget):
         """Take the colours of the theme."""
         text, back = colour(theme, "text").name(), colour(theme, "foreground").name()
         accent = colour(theme, "current").name()
-        quiet = colour(theme, "secondary").name()
+        on_accent = "white" if colour(theme, "current").lightnessF() < 0.6 else "black"
+        off = colour(theme, "secondary").name()
         self.bar.setStyleSheet(
             f"QProgressBar {{ border: 0; border-radius: 4px; background: {back}; }}"
             f"QProgressBar::chunk {{ border-radius: 4px; background: {accent}; }}"
         )
+        checked = f"background: {accent}; color: {on_accent}; font-weight: bold;"
         self.setStyleSheet(
             f"QToolButton {{ background: {back}; color: {text}; padding: 7px 2px; border: 0; }}"
             f"QToolButton:hover {{ background: {colour(theme, 'primary').name()}; }}"
-            f"QToolButton:checked {{ background: {accent}; color: white; font-weight: bold; }}"
-            f"QToolButton:disabled {{ color: {quiet}; }}"
+            f"QToolButton:checked {{ {checked} }}"
+            f"QToolButton:disabled {{ color: {off}; }}"
             f"QFrame#end {{ border: 1px solid {accent}; border-radius: 4px; }}"
         )
-        self.contrast.setStyleSheet(f"color: {text};")
+        for label in (self.tool_hint, self.note, self.state):
+            label.setStyleSheet(f"color: {quiet(theme)};")
         self.lesions.restyle(theme)
 
     def ask_reason(self) -> None:
@@ -313,4 +328,4 @@ def _state(controller: ReadingController) -> str:
         return "opening\N{HORIZONTAL ELLIPSIS}"
     if controller.read_only:
         return "read only"
-    return {"finished": "finished", "started": "", "new": ""}[controller.draft.state]
+    return {"finished": "finished \N{CHECK MARK}", "started": "", "new": ""}[controller.draft.state]
