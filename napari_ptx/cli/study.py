@@ -162,7 +162,8 @@ def verify(
     elif problems:
         for problem in problems:
             console().print(problem.text, highlight=False, markup=False)
-        console().print(f"{len(problems)} problems found", highlight=False)
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        console().print(f"{count} found", highlight=False)
     else:
         checked = "The record and the images fit" if images else "The record fits"
         console().print(f"{checked} every hash.")

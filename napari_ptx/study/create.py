@@ -172,7 +172,7 @@ def _fill(
         truth += [
             TruthRow(case=case, name=key, value=chain.canonical(row[key]))
             for key in TRUTH
-            if row.get(key) is not None
+            if key in row
         ]
     again = worklist.reread_cases(name, protocol.seed, list(cases), protocol.reread)
     sessions = []

@@ -100,7 +100,7 @@ class Study:
         StudyError
             If it is missing, not a study, read-only, or from a newer version.
         """
-        return cls(Store.open(Path(path).absolute()), clock)
+        return cls(Store.open(Path(path).resolve()), clock)
 
     def close(self) -> None:
         """Close the file. Desks that were opened stay open."""

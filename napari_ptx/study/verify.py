@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
@@ -38,29 +40,21 @@ def verify(
         # SQLite cannot read what it calls damaged; more would only be noise.
         return tuple(problems)
     with store.read() as db:
-        problems += _study(db)
+        sessions = _sessions(db)
+        problems += _study(db, sessions)
         problems += _events(db)
-        sessions = db.scalars(
-            select(SessionRow)
-            .options(
-                joinedload(SessionRow.reader),
-                selectinload(SessionRow.assignments)
-                .joinedload(AssignmentRow.image)
-                .joinedload(ImageRow.case),
-            )
-            .order_by(SessionRow.id)
-        ).all()
-        for done, session in enumerate(sessions):
-            name = f"{session.reader.name}, round {session.round}"
+        study_hash = db.scalars(select(StudyRow.hash)).one()
+        for done, row in enumerate(sessions):
+            session = _Session(db, row, study_hash)
             if progress is not None:
-                progress(done, len(sessions), f"Checking {name}")
-            problems += _Session(db, session, name).problems()
+                progress(done, len(sessions), f"Checking {session.name}")
+            problems += session.problems()
     if images:
         problems += _images(store, progress)
     return tuple(problems)
 
 
-def _study(db: Session) -> Iterator[Problem]:
+def _study(db: Session, sessions: list[SessionRow]) -> Iterator[Problem]:
     study = db.scalars(select(StudyRow)).one()
     found = chain.study_hash(
         study,
@@ -69,18 +63,7 @@ def _study(db: Session) -> Iterator[Problem]:
             db.scalars(select(CaseRow).options(selectinload(CaseRow.images)).order_by(CaseRow.id))
         ),
         list(db.scalars(select(TruthRow).options(joinedload(TruthRow.case)).order_by(TruthRow.id))),
-        list(
-            db.scalars(
-                select(SessionRow)
-                .options(
-                    joinedload(SessionRow.reader),
-                    selectinload(SessionRow.assignments)
-                    .joinedload(AssignmentRow.image)
-                    .joinedload(ImageRow.case),
-                )
-                .order_by(SessionRow.id)
-            )
-        ),
+        sessions,
     )
     if found != study.hash:
         yield Problem(
@@ -91,13 +74,26 @@ def _study(db: Session) -> Iterator[Problem]:
         )
 
 
+def _sessions(db: Session) -> list[SessionRow]:
+    worklist = selectinload(SessionRow.assignments)
+    return list(
+        db.scalars(
+            select(SessionRow)
+            .options(
+                joinedload(SessionRow.reader),
+                worklist.joinedload(AssignmentRow.image).joinedload(ImageRow.case),
+            )
+            .order_by(SessionRow.id)
+        )
+    )
+
+
 def _events(db: Session) -> Iterator[Problem]:
     previous = db.scalars(select(StudyRow.hash)).one()
     number = 0
     for row in db.scalars(select(EventRow).order_by(EventRow.number)):
-        number += 1
         where = f"Event {row.number} of the study"
-        yield from _link("events", row, number, previous, chain.event_hash(row), where)
+        yield from _link("events", row, number + 1, previous, chain.event_hash(row), where)
         number, previous = row.number, row.hash
 
 
@@ -125,24 +121,48 @@ class _Session:
 
     db: Session
     session: SessionRow
-    name: str
+    study_hash: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.session.reader.name}, round {self.session.round}"
 
     def problems(self) -> Iterator[Problem]:
         yield from self._strokes()
+        readings = defaultdict(list)
+        for row in self.db.scalars(
+            select(ReadingRow)
+            .join(AssignmentRow, AssignmentRow.id == ReadingRow.assignment_id)
+            .where(AssignmentRow.session_id == self.session.id)
+            .order_by(ReadingRow.revision)
+        ):
+            readings[row.assignment_id].append(row)
         for assignment in self.session.assignments:
-            yield from self._case(assignment)
+            yield from self._readings(assignment, readings[assignment.id])
+        strokes = self.db.scalars(
+            select(StrokeRow)
+            .where(StrokeRow.session_id == self.session.id)
+            .order_by(StrokeRow.assignment_id, StrokeRow.number)
+            .execution_options(yield_per=200)
+        )
+        # Only cases with strokes come up here; a reading without any is left over.
+        left = {row.id: self._where(a) for a in self.session.assignments for row in readings[a.id]}
+        known = {row.id: row for row in self.session.assignments}
+        for id_, steps in groupby(strokes, key=lambda row: row.assignment_id):
+            if id_ in known:
+                yield from self._replay(self._where(known[id_]), steps, readings[id_], left)
+        for id_, where in left.items():
+            yield Problem("readings", id_, f"{where}: the stroke that made a reading is missing.")
 
     def _where(self, assignment: AssignmentRow | None) -> str:
-        case = f"case {assignment.image.case.name}" if assignment else "a case of nobody's"
+        case = f"case {assignment.image.case.name}" if assignment else "a case not in its worklist"
         return f"{self.name}, {case}"
 
-    def _study_hash(self) -> str:
-        return self.db.scalars(select(StudyRow.hash)).one()
-
     def _strokes(self) -> Iterator[Problem]:
+        """Follow the chain of the session."""
         known = {row.id: row for row in self.session.assignments}
         previous = chain.session_genesis(
-            self._study_hash(), self.session.reader.name, self.session.round
+            self.study_hash, self.session.reader.name, self.session.round
         )
         number = 0
         rows = self.db.scalars(
@@ -152,61 +172,56 @@ class _Session:
             .execution_options(yield_per=200)
         )
         for row in rows:
-            number += 1
             assignment = known.get(row.assignment_id)
             where = f"{self._where(assignment)}, stroke {row.number}"
             code = assignment.code if assignment else ""
-            yield from _link("strokes", row, number, previous, chain.stroke_hash(row, code), where)
+            found = chain.stroke_hash(row, code)
+            yield from _link("strokes", row, number + 1, previous, found, where)
             number, previous = row.number, row.hash
 
-    def _case(self, assignment: AssignmentRow) -> Iterator[Problem]:
-        """Follow the strokes of one case, and compare each reading with what made it."""
-        where = self._where(assignment)
-        readings = self.db.scalars(
-            select(ReadingRow)
-            .where(ReadingRow.assignment_id == assignment.id)
-            .order_by(ReadingRow.revision)
-        ).all()
+    def _readings(
+        self, assignment: AssignmentRow, readings: Sequence[ReadingRow]
+    ) -> Iterator[Problem]:
+        """Follow the chain of one case's revisions."""
         previous = chain.reading_genesis(
-            self._study_hash(),
+            self.study_hash,
             self.session.reader.name,
             self.session.round,
             assignment,
             assignment.image.sha256,
         )
         number = 0
-        for reading in readings:
-            number += 1
-            text = f"{where}, revision {reading.revision}"
-            yield from _link(
-                "readings", reading, number, previous, chain.reading_hash(reading), text
-            )
-            number, previous = reading.revision, reading.hash
+        for row in readings:
+            where = f"{self._where(assignment)}, revision {row.revision}"
+            found = chain.reading_hash(row)
+            yield from _link("readings", row, number + 1, previous, found, where)
+            number, previous = row.revision, row.hash
 
-        makers = {reading.stroke: reading for reading in readings}
-        revisions = {reading.revision for reading in readings}
+    def _replay(
+        self,
+        where: str,
+        steps: Iterable[StrokeRow],
+        readings: Sequence[ReadingRow],
+        left: dict[int, str],
+    ) -> Iterator[Problem]:
+        """Fold the strokes of one case, and compare each reading with what made it.
+
+        Readings that were compared are taken out of ``left``.
+        """
+        makers = {row.stroke: row for row in readings}
+        revisions = {row.revision for row in readings}
         work = Fold()
-        for row in self.db.scalars(
-            select(StrokeRow)
-            .where(StrokeRow.assignment_id == assignment.id)
-            .order_by(StrokeRow.number)
-        ):
-            work.apply(row.kind, row.outlines, row.view, row.seconds, row.reason)
-            if row.kind in FINISHES and row.revision not in revisions:
-                yield Problem("readings", None, f"{where}: revision {row.revision} is missing.")
-            reading_made = makers.pop(row.hash, None)
-            if reading_made is not None and not _agrees(reading_made, row, work):
-                yield Problem(
-                    "readings",
-                    reading_made.id,
-                    f"{where}, revision {reading_made.revision}: it is not what the strokes give.",
-                )
-        for reading in makers.values():
-            yield Problem(
-                "readings",
-                reading.id,
-                f"{where}, revision {reading.revision}: the stroke that made it is missing.",
-            )
+        for step in steps:
+            work.apply(step.kind, step.outlines, step.view, step.seconds, step.reason)
+            if step.kind in FINISHES and step.revision not in revisions:
+                yield Problem("readings", None, f"{where}: revision {step.revision} is missing.")
+            made = makers.get(step.hash)
+            if made is None:
+                continue
+            left.pop(made.id, None)
+            if not _agrees(made, step, work):
+                text = f"{where}, revision {made.revision}: it is not what the strokes give."
+                yield Problem("readings", made.id, text)
 
 
 def _agrees(reading: ReadingRow, stroke: StrokeRow, work: Fold) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,12 +33,17 @@ def make_study(
 ) -> Callable[..., Study]:
     """Make a study of ``count`` cases; protocol fields as keywords."""
 
-    def make(count: int = 6, *, name: str = "demo", **protocol: object) -> Study:
-        settings = {"readers": ("A", "B"), "reread": min(3, count), "washout_days": 60, **protocol}
+    def make(count: int = 6, *, name: str = "demo", **protocol: Any) -> Study:
+        settings: dict[str, Any] = {
+            "readers": ("A", "B"),
+            "reread": min(3, count),
+            "washout_days": 60,
+            **protocol,
+        }
         return Study.create(
             tmp_path / f"{name}.ptx",
             write_cohort(count),
-            Protocol(**settings),  # type: ignore[arg-type]
+            Protocol(**settings),
             clock=clock,
         )
 

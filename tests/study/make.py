@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image as Picture
@@ -52,9 +53,9 @@ def square(top: float = 10, left: float = 12, size: float = 8, frame: int = 0) -
     return Outline(np.array(corners) - 0.5, frame=frame)
 
 
-def read_all(study: Study, reader: str, round: int, clock: Clock, **options: object) -> list[str]:
+def read_all(study: Study, reader: str, round: int, clock: Clock, **options: Any) -> list[str]:
     """Outline and finish every case of a session, and give the codes in their order."""
-    with study.desk(reader, round, clock=clock, **options) as desk:  # type: ignore[arg-type]
+    with study.desk(reader, round, clock=clock, **options) as desk:
         for case in desk.cases:
             clock.advance(seconds=20)
             shift = case.index % 5

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from napari_ptx.roi import Outline
-from napari_ptx.study import Study
+from napari_ptx.study import Desk, Study
 from tests.study.make import square
 
 CHILD = """
 import sys
 from pathlib import Path
-from napari_ptx.study import Study
+from napari_ptx.study import Desk, Study
 from tests.study.test_crash import work
 with Study.open(Path(sys.argv[1])) as study, study.desk("A", 1) as desk:
     for number in range(int(sys.argv[2]), 1_000_000):
@@ -32,12 +32,12 @@ def kind(number: int) -> str:
     return {4: "undo", 5: "redo", 9: "finish"}.get(number % 10, "stroke")
 
 
-def work(desk: object, number: int) -> None:
+def work(desk: Desk, number: int) -> None:
     """Do the step of this number; every step is one row of the record."""
     if kind(number) == "stroke":
-        desk.record(0, [square(number % 37)], "freehand", {"zoom": 2.0}, 0.5)  # type: ignore[attr-defined]
+        desk.record(0, [square(number % 37)], "freehand", {"zoom": 2.0}, 0.5)
     elif kind(number) == "finish":
-        desk.finish(0, seconds=0.5)  # type: ignore[attr-defined]
+        desk.finish(0, seconds=0.5)
     else:
         getattr(desk, kind(number))(0, seconds=0.5)
 
@@ -96,6 +96,7 @@ def test_kill_in_the_middle_of_strokes(make_study: Callable[..., Study]) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_kill_in_the_middle_of_strokes_200_times(make_study: Callable[..., Study]) -> None:
     kill_and_resume(make_study(2, reread=0), rounds=200, seed=2)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -252,9 +253,9 @@ def test_the_protocol_survives_its_json_and_refuses_what_it_does_not_know() -> N
         ({"tolerance_mm": float("nan")}, "greater than 0"),
     ],
 )
-def test_a_protocol_that_cannot_be(fields: dict[str, object], sentence: str) -> None:
+def test_a_protocol_that_cannot_be(fields: dict[str, Any], sentence: str) -> None:
     with pytest.raises(StudyError, match=sentence):
-        Protocol(**{"readers": ("A",), **fields})  # type: ignore[arg-type]
+        Protocol(**{"readers": ("A",), **fields})
 
 
 def test_the_room_s_values_load_no_database() -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from napari_ptx.roi import Outline
 from napari_ptx.study import Desk, DeskCase, Protocol, Study, StudyError
@@ -332,11 +339,9 @@ class DraftMachine(RuleBasedStateMachine):
 def test_undo_and_redo_follow_a_list_of_states_across_restarts(
     tmp_path: Path, write_cohort: Callable[..., Path]
 ) -> None:
-    from hypothesis.stateful import run_state_machine_as_test
-
     cohort = write_cohort(1)
     machine = type("Machine", (DraftMachine,), {"folder": tmp_path, "cohort": cohort})
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=15,
