@@ -195,7 +195,7 @@ def test_writing_refuses_what_would_change_pixels(tmp_path: Path, mask: np.ndarr
 
 
 @pytest.mark.data
-def test_thyroid_masks_are_read_and_thyroid_images_are_not(data_dir: Path) -> None:
+def test_thyroid_masks_are_read_and_pictures_are_not(data_dir: Path) -> None:
     folder = data_dir / "us_ddti_thyroid"
     masks = sorted(folder.glob("*.b.jpg"))
     assert len(masks) == 479
@@ -206,7 +206,13 @@ def test_thyroid_masks_are_read_and_thyroid_images_are_not(data_dir: Path) -> No
         assert mask[painted].all()
         assert not (mask & ~ndimage.binary_dilation(painted, iterations=5)).any()
         assert 0 < mask.mean() < 0.9
-    for path in sorted(folder.glob("*.a.jpg"))[::8]:
+    pictures = [
+        *sorted(folder.glob("*.a.jpg"))[::8],
+        *sorted((data_dir / "multi_reader/bubil6/RawImages").glob("*.png")),
+        *sorted((data_dir / "us_usgra/test/images").glob("*.png"))[::4],
+    ]
+    assert len(pictures) == 60 + 35 + 10
+    for path in pictures:
         with pytest.raises(RoiError, match="does not show two levels"):
             read_mask(path)
 
