@@ -119,8 +119,7 @@ def _read_images(
         try:
             images.append(_image_row(read_image(file), paths.to_record(file, study)))
         except ImageError as error:
-            # As a spreadsheet counts: the header is row 1.
-            faults.append(f"row {index + 2}, case {row['case']}: {error.message}")
+            faults.append(f"case {row['case']}, image: {error.message}")
         if progress is not None:
             progress(index + 1, len(rows), f"Reading image {index + 1} of {len(rows)}")
     if faults:

@@ -15,6 +15,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -148,16 +149,20 @@ def _read_table(table: Path) -> dict[int, dict[str, str]]:
     except UnicodeDecodeError:
         raise StudyError(f"{table} is not UTF-8 text; save it as 'CSV UTF-8'.") from None
     header = text.partition("\n")[0]
-    reader = csv.DictReader(
-        io.StringIO(text, newline=""),
-        delimiter=";" if header.count(";") > header.count(",") else ",",
-        restval="",
-    )
-    if missing := [name for name in ("case", "roi") if name not in (reader.fieldnames or ())]:
+    delimiter = ";" if header.count(";") > header.count(",") else ","
+    try:
+        names, *lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)) or [[]]
+    except csv.Error as error:
+        raise StudyError(f"{table} is not a CSV table ({error}); save it again.") from None
+    names = [name.strip() for name in names]
+    if missing := [name for name in ("case", "roi") if name not in names]:
         raise StudyError(f"{table} has no column {' and no column '.join(missing)}; add it.")
     rows = {
-        number: {name: (cell or "").strip() for name, cell in row.items() if name}
-        for number, row in enumerate(reader, start=2)
+        number: dict(
+            zip_longest(names, (cell.strip() for cell in line[: len(names)]), fillvalue="")
+        )
+        for number, line in enumerate(lines, start=2)
+        if any(cell.strip() for cell in line)
     }
     if not rows:
         raise StudyError(f"{table} has no rows below its header.")

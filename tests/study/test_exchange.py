@@ -190,10 +190,14 @@ def test_the_washout_begins_when_the_imported_readings_were_made(
     assert study.status().of("A", 2).state == "open"
 
 
-def test_dark_masks_and_semicolons(make_study: Callable[..., Study], rois: Path) -> None:
+def test_dark_masks_semicolons_and_empty_rows(make_study: Callable[..., Study], rois: Path) -> None:
     study = make_study(1, reread=0)
     table = rois / "t.csv"
-    table.write_text("\ufeffroi;case;note\ndark0.png;case-0;a, b\n", encoding="utf-8")
+    table.write_text("case,roi\n\n,\ncase-9,none.png\n")
+    with pytest.raises(StudyError) as caught:
+        study.import_readings("A", 1, table)
+    assert [line[:6] for line in caught.value.details] == ["row 4,"]
+    table.write_text("\ufeffroi; case;note\n\ndark0.png; case-0\n", encoding="utf-8")
     assert study.import_readings("A", 1, table, invert=True) == 1
     assert rasterise(study.readings()[0].outlines, (48, 64)).sum() == 64
 
