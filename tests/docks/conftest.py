@@ -1,0 +1,50 @@
+"""Tests of the docks: skipped where napari or Qt is missing; nothing may be left behind."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+MISSING = [name for name in ("napari", "qtpy", "vispy") if find_spec(name) is None]
+
+if MISSING:
+    collect_ignore_glob = ["*"]
+
+    def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+        terminalreporter.write_line(
+            f"tests/docks was skipped: {', '.join(MISSING)} not installed (pip install .[app])"
+        )
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_behind() -> Iterator[None]:
+    """Fail a test that leaves a visible window, a modal dialog or a thread."""
+    from qtpy.QtWidgets import QApplication
+
+    threads = set(threading.enumerate())
+    windows = {id(widget) for widget in QApplication.topLevelWidgets()}
+    yield
+    modal = QApplication.activeModalWidget()
+    assert modal is None, f"a modal dialog is open: {modal}"
+    gc.collect()
+    QApplication.processEvents()
+    left = [
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if id(widget) not in windows and widget.isVisible()
+    ]
+    assert not left, f"windows are left open: {left}"
+    deadline = time.monotonic() + 5
+    while running := [
+        thread
+        for thread in threading.enumerate()
+        if thread not in threads and thread.is_alive() and not thread.daemon
+    ]:
+        assert time.monotonic() < deadline, f"threads are still running: {running}"
+        time.sleep(0.02)
+        QApplication.processEvents()
