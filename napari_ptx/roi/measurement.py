@@ -118,8 +118,8 @@ def measure(outlines: Iterable[Outline], spacing: Iterable[float] | None = None)
     areas_px = shapely.area(shapes)
     centre = np.average(shapely.get_coordinates(shapely.centroid(shapes)), axis=0, weights=areas_px)
     low, high = np.split(shapely.total_bounds(shapes), 2)
-    largest = shapely.get_coordinates(lesions[int(np.argmax(areas_px))].exterior)[:-1]
-    diameter, diameter_ends, short, short_ends = _axes(largest * scale)
+    hull = shapely.get_coordinates(shapely.convex_hull(lesions[int(np.argmax(areas_px))]))[:-1]
+    diameter, diameter_ends, short, short_ends = _axes(hull * scale)
     return Measurement(
         area=float(areas_px.sum() * scale.prod()),
         perimeter=sum(_length(ring, scale) for lesion in lesions for ring in _rings(lesion)),
@@ -171,10 +171,9 @@ def _length(ring: NDArray[np.float64], scale: NDArray[np.float64]) -> float:
 
 
 def _axes(
-    points: NDArray[np.float64],
+    hull: NDArray[np.float64],
 ) -> tuple[float, NDArray[np.float64], float, NDArray[np.float64]]:
-    """Maximum diameter and the extent across it, each with its two ends."""
-    hull = shapely.get_coordinates(shapely.convex_hull(shapely.MultiPoint(points)))[:-1]
+    """Maximum diameter of a convex polygon and the extent across it, each with its two ends."""
     squares = cdist(hull, hull, "sqeuclidean")
     i, j = np.unravel_index(np.argmax(squares), squares.shape)
     ends = hull[[i, j]]

@@ -65,7 +65,7 @@ def test_freehand_does_not_depend_on_zoom_or_speed(zoom: int, speed: float, radi
     found = measure([outline])
     assert len(outline.points) == pytest.approx(length, rel=0.04)
     assert found.perimeter == pytest.approx(length, rel=0.03)
-    assert found.area == pytest.approx(np.pi * radius**2, rel=0.06 if speed == 5 else 0.03)
+    assert found.area == pytest.approx(np.pi * radius**2, rel=0.08 if speed == 5 else 0.03)
 
 
 @given(paths)
