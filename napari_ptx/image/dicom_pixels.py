@@ -11,7 +11,7 @@ from pydicom.pixels import (  # type: ignore[attr-defined]  # documented as thei
     apply_color_lut,
     get_decoder,
 )
-from pydicom.uid import UID, ExplicitVRBigEndian
+from pydicom.uid import UID, ExplicitVRBigEndian, JPEGLSTransferSyntaxes
 
 from napari_ptx.image.dicom_space import functional_group, numbers
 from napari_ptx.image.foreign import Unreadable, tidy
@@ -34,11 +34,19 @@ def decode_pixels(dataset: Any, photometric: str, syntax: UID) -> Values:
     try:
         # Frames beyond the declared ones are left out, and the header's note says so.
         options: dict[str, Any] = {"allow_excess_frames": False}
+        if syntax in JPEGLSTransferSyntaxes:
+            # CharLS refuses a scan that ends early; libjpeg fills the rest and says nothing.
+            options["decoding_plugin"] = "pyjpegls"
         stored, _ = get_decoder(syntax).as_array(dataset, **options)
     except RuntimeError as error:
         # pydicom lists what each of its plugins said, one line each; the first is the best one.
         lines = str(error).splitlines()
-        said = lines[min(1, len(lines) - 1)].strip().removeprefix("pylibjpeg: ")
+        said = (
+            lines[min(1, len(lines) - 1)]
+            .strip()
+            .removeprefix("pylibjpeg: ")
+            .removeprefix("pyjpegls: ")
+        )
         raise Unreadable(
             f"its pixels ({syntax.name}) could not be decompressed ({said}); the data are "
             "damaged or not what the file declares: export it again"

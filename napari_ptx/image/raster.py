@@ -42,7 +42,17 @@ def read_raster(path: Path) -> Image:
             "it declares more pixels than a PNG, JPEG or BMP may have here; it is damaged, or "
             "must be saved as TIFF"
         ) from None
-    return picture(pixels, path, notes)
+    if pixels.ndim == 3:
+        pixels = without_alpha(pixels, notes)
+    return Image(
+        tidy(pixels),
+        "yx",
+        (1.0, 1.0),
+        False,
+        colour=pixels.ndim == 3,
+        source=path,
+        notes=tuple(notes),
+    )
 
 
 def _pixels(path: Path, notes: list[str]) -> NDArray[Any]:
@@ -58,15 +68,6 @@ def _pixels(path: Path, notes: list[str]) -> NDArray[Any]:
                 deep: NDArray[Any] = imagecodecs.png_decode(path.read_bytes())
                 return deep
             return _load(opened, notes)
-
-
-def picture(pixels: NDArray[Any], path: Path, notes: list[str]) -> Image:
-    """Make an uncalibrated 2-D image of pixels with 0 to 4 samples on a last axis."""
-    pixels = without_alpha(pixels, notes) if pixels.ndim == 3 else pixels
-    colour = pixels.ndim == 3
-    return Image(
-        tidy(pixels), "yx", (1.0, 1.0), False, colour=colour, source=path, notes=tuple(notes)
-    )
 
 
 def without_alpha(pixels: NDArray[Any], notes: list[str]) -> NDArray[Any]:
@@ -93,7 +94,7 @@ def _load(opened: PIL.Image.Image, notes: list[str]) -> NDArray[Any]:
     picture: PIL.Image.Image = opened
     if opened.format == "JPEG":
         orientation = opened.getexif().get(_ORIENTATION, 1)
-        if orientation != 1:
+        if orientation in range(2, 9):
             picture = PIL.ImageOps.exif_transpose(opened)
             notes.append(f"turned upright as its EXIF orientation ({orientation}) says")
     if picture.mode == "CMYK":

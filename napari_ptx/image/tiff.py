@@ -49,7 +49,9 @@ def read_tiff(path: Path) -> Image:
     """
     notes: list[str] = []
     with tifffile.TiffFile(path) as file:
-        if not file.series:
+        # Counting follows the chain of pages to its end and cuts a circle in it; iterating,
+        # as the series do, would go round for ever.
+        if len(file.pages) == 0 or not file.series:
             raise Unreadable("it holds no image; export it again")
         series = file.series[0]
         if len(file.series) > 1:
@@ -85,7 +87,8 @@ def _check_pages(series: Any, file_size: int) -> None:
             offset <= 0 or count <= 0 or offset + count > file_size for offset, count in ends
         ):
             raise Unreadable("it is cut off or damaged; copy it again from where it came")
-        if page.compression == 1 and sum(page.databytecounts) < page.nbytes:
+        packed = page.size * page.keyframe.bitspersample // 8  # rows may be padded to whole bytes
+        if page.compression == 1 and sum(page.databytecounts) < packed:
             raise Unreadable("it holds fewer pixels than it declares; copy it again")
         strips = int(np.prod(page.chunked))
         if len(page.dataoffsets) < strips and not page.is_contiguous:
@@ -94,6 +97,8 @@ def _check_pages(series: Any, file_size: int) -> None:
 
 def _plain_axes(pixels: NDArray[Any], axes: str) -> tuple[NDArray[Any], str]:
     """Reduce tifffile's axes to one of yx, zyx and tyx, with S for samples at the end."""
+    if pixels.size == 0 or pixels.ndim != len(axes):
+        raise Unreadable("it holds no pixels; copy it again from where it came")
     kept = [place for place, name in enumerate(axes) if pixels.shape[place] > 1 or name in "YX"]
     pixels = pixels.reshape([pixels.shape[place] for place in kept])
     axes = "".join(axes[place] for place in kept)

@@ -293,6 +293,24 @@ def test_compressed_frame_without_its_scan(tmp_path: Path) -> None:
     assert "frame 1 are cut off" in reason(save(made, tmp_path / "a.dcm"))
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("MR_small_RLE.dcm", b""),
+        ("examples_jpeg2k.dcm", b"\xff\xd9"),
+        ("MR_small_jpeg_ls_lossless.dcm", b"\xff\xd9"),
+    ],
+)
+@pytest.mark.parametrize("kept", [0.3, 0.9, 0.98])
+def test_compressed_frame_that_ends_early_with_an_end_marker(
+    tmp_path: Path, name: str, end: bytes, kept: float
+) -> None:
+    made = pydicom.dcmread(bundled(name))
+    (frame,) = generate_frames(made.PixelData, number_of_frames=1)
+    made.PixelData = encapsulate([frame[: int(kept * len(frame))] + end])
+    assert "could not be decompressed" in reason(save(made, tmp_path / "a.dcm"))
+
+
 def test_a_video_is_refused_by_name(tmp_path: Path) -> None:
     made, frames = jpeg_frames()
     made.PixelData = encapsulate(frames)

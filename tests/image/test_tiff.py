@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,8 @@ def test_axes_and_pixels(
 
 
 def test_pixels_equal_pillows(tmp_path: Path) -> None:
-    for mode, compression in (("L", "tiff_lzw"), ("RGB", "tiff_adobe_deflate"), ("1", "group4")):
+    kinds = (("L", "tiff_lzw"), ("RGB", "tiff_adobe_deflate"), ("1", "group4"), ("1", None))
+    for mode, compression in kinds:
         path = tmp_path / "a.tif"
         pillow.fromarray(random_grey((40, 50, 3))).convert(mode).save(path, compression=compression)
         with pillow.open(path) as expected:
@@ -176,3 +178,16 @@ def test_strips_that_are_missing_are_not_filled_with_black(tmp_path: Path) -> No
         file.pages[0].tags["StripByteCounts"].overwrite(counts)
     with pytest.raises(ImageError, match="cut off or damaged"):
         decode(path)
+
+
+def test_pages_that_point_in_a_circle(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tif", random_grey((3, 8, 8)), photometric="minisblack")
+    with tifffile.TiffFile(path) as file:
+        first, second, third = (page.offset for page in file.pages)
+        tags = len(file.pages[2].tags)
+    data = bytearray(path.read_bytes())
+    place = third + 2 + 12 * tags  # where the offset of the next page stands
+    for target in (first, second, third):
+        struct.pack_into("<I", data, place, target)
+        path.write_bytes(data)
+        assert decode(path).shape == (3, 8, 8)
