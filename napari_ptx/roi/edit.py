@@ -158,7 +158,8 @@ def smooth(outline: Outline, sigma: float = 2.0) -> Outline:
     Raises
     ------
     RoiError
-        Where the smoothed line would cross itself.
+        Where the smoothed line would cross itself, or the outline is so small that
+        little of it would be left.
     """
     if sigma <= 0:
         raise ValueError(f"sigma must be positive, not {sigma}")

@@ -176,7 +176,7 @@ def _load(path: Path) -> tuple[NDArray[Any], bool]:
         raise RoiError(f"{path} does not exist: check the path.")
     try:
         return _load_tiff(path) if suffix in _TIFF else _load_pillow(path)
-    except RoiError:
+    except RoiError:  # says already what is wrong
         raise
     # a damaged file makes the decoders raise whatever its bytes led them into
     except Exception as error:
@@ -226,19 +226,21 @@ def _above(
     pixels: NDArray[Any], channels: bool, threshold: float | None, invert: bool, path: Path
 ) -> NDArray[np.bool_]:
     """Tell for each pixel whether it is object."""
-    shown = np.ones(pixels.shape[: pixels.ndim - channels], dtype=bool)
-    values = pixels
+    values, shown = pixels, None
     if channels:
         if pixels.shape[-1] in (2, 4):
             shown = pixels[..., -1] > np.max(pixels[..., -1]) / 2
             pixels = pixels[..., :-1]
         values = pixels.min(axis=-1) if invert else pixels.max(axis=-1)
+        if shown is not None:
+            ground = values.max() if invert else values.dtype.type(0)
+            values = np.where(shown, values, ground)
     if values.dtype.kind not in "uif" or not np.isfinite(values).all():
         raise RoiError(f"{path.name} has values that are not finite numbers: save it again as PNG.")
     if threshold is None:
         threshold = _middle(values, path, invert)
-    object_: NDArray[np.bool_] = (values <= threshold) if invert else (values > threshold)
-    return object_ & shown
+    mask: NDArray[np.bool_] = (values <= threshold) if invert else (values > threshold)
+    return mask if shown is None else mask & shown
 
 
 def _middle(values: NDArray[Any], path: Path, invert: bool) -> float:

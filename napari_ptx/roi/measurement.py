@@ -139,9 +139,9 @@ def measure_mask(mask: ArrayLike, spacing: Iterable[float] | None = None) -> Mea
 
     Against the polygon of perimeter L that the mask was filled from, and in pixels,
     the area differs by at most √2 L + π/2 (only pixels that the line passes within
-    √2/2 can differ), and the maximum diameter exceeds it by at most √2; it falls
-    short by at most √2 where every point of the polygon lies in a disc of radius
-    √2/2 inside it. The tests hold all three.
+    √2/2 can differ). The maximum diameter exceeds it by at most √2, on rounded
+    lesions by about 1, and falls short by at most √2 where every point of the
+    polygon lies in a disc of radius √2/2 inside it. The tests hold these bounds.
     """
     return measure(trace(mask), spacing)
 

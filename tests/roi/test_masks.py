@@ -94,11 +94,17 @@ def test_every_colour_on_black_is_object_and_on_white_where_inverted(
     np.testing.assert_array_equal(read_mask(path, invert=True), mask)
 
 
-def test_transparent_is_background(tmp_path: Path, mask: np.ndarray) -> None:
-    pixels = np.full((*mask.shape, 4), 255, dtype=np.uint8)
-    pixels[:5] = 0
+@pytest.mark.parametrize("colour", [(255, 255, 255), (0, 0, 0), (200, 30, 0)])
+def test_transparent_is_background(
+    tmp_path: Path, mask: np.ndarray, colour: tuple[int, int, int]
+) -> None:
+    pixels = np.full((*mask.shape, 4), (*colour, 255), dtype=np.uint8)
     pixels[~mask, 3] = 0
-    np.testing.assert_array_equal(read_mask(saved(tmp_path, pixels), threshold=127), mask)
+    dark = colour == (0, 0, 0)
+    if dark:  # black on a ground of which nothing but its transparency is known
+        np.testing.assert_array_equal(read_mask(saved(tmp_path, pixels), 0, invert=True), mask)
+    else:
+        np.testing.assert_array_equal(read_mask(saved(tmp_path, pixels)), mask)
 
 
 def test_palette_of_two_colours_is_a_picture_and_of_more_a_label_image(tmp_path: Path) -> None:
@@ -213,7 +219,7 @@ def test_thyroid_masks_are_read_and_pictures_are_not(data_dir: Path) -> None:
     ]
     assert len(pictures) == 60 + 35 + 10
     for path in pictures:
-        with pytest.raises(RoiError, match="does not show two levels|as a label image"):
+        with pytest.raises(RoiError, match=r"does not show two levels|as a label image"):
             read_mask(path)
 
 
