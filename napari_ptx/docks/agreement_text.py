@@ -76,11 +76,10 @@ def summary(
     ]
     if not math.isnan(row["bias"]):
         first, second = map(escape, short_names(row))
-        lines.append(
-            f"bias {second} − {first}: "
-            f"<b>{amount(row['bias'], sign=True)} {row['unit']}</b> "
-            f"({amount(row['bias_percent'], sign=True)}%)"
-        )
+        bias = f"<b>{amount(row['bias'], sign=True)} {row['unit']}</b>"
+        if not math.isnan(row["bias_percent"]):  # a position has no percentage
+            bias += f" ({amount(row['bias_percent'], sign=True)}%)"
+        lines.append(f"bias {second} − {first}: {bias}")
     if len(overlap):
         lines.append(
             f"median Dice <b>{overlap['dice'].median():.3f}</b>, "

@@ -166,8 +166,13 @@ class Hub:
 
     def _dock_is_gone(self, *_: Any) -> None:
         self._living -= 1
-        if self._living <= 0:
-            self._leave()
+        if self._living > 0:
+            return
+        # The window is gone, and with it all who would listen: nothing is emitted.
+        desk, self.desk = self.desk, None
+        if desk is not None:
+            desk.close()
+        self._leave()
 
     def _leave(self) -> None:
         self.close_desk()
