@@ -7,9 +7,13 @@ from typing import Any
 
 import numpy as np
 import pydicom
+import pytest
 from numpy.typing import NDArray
+from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+
+from napari_ptx.image import ImageError, decode
 
 
 def dataset(
@@ -71,3 +75,18 @@ def region(
 def random_grey(shape: tuple[int, ...], kind: type = np.uint8, seed: int = 0) -> NDArray[Any]:
     top = min(np.iinfo(kind).max, 4000)
     return np.random.default_rng(seed).integers(0, top, shape).astype(kind)
+
+
+def bundled(name: str) -> Path:
+    """Give one of the files that pydicom's wheel holds."""
+    found = get_testdata_file(name, download=False)
+    assert isinstance(found, str)
+    return Path(found)
+
+
+def reason(path: Path) -> str:
+    """Give the sentence with which a file is refused."""
+    with pytest.raises(ImageError) as caught:
+        decode(path)
+    assert str(path) in caught.value.message
+    return caught.value.message

@@ -4,39 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import imagecodecs
 import numpy as np
 import pydicom
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels import get_decoder
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian, JPEGBaseline8Bit
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from napari_ptx.image import Image, ImageError, decode
-from napari_ptx.image.codestream import frame_size, is_complete
-from napari_ptx.image.ultrasound import read_regions
+from napari_ptx.image import decode
 
-from .make import dataset, random_grey, region, save
-
-
-def bundled(name: str) -> Path:
-    """Give one of the files that pydicom's wheel holds."""
-    found = get_testdata_file(name, download=False)
-    assert isinstance(found, str)
-    return Path(found)
-
-
-def reason(path: Path) -> str:
-    with pytest.raises(ImageError) as caught:
-        decode(path)
-    assert str(path) in caught.value.message
-    return caught.value.message
-
+from .make import dataset, random_grey, reason, region, save
 
 # Values
 
@@ -248,101 +225,6 @@ def test_more_pixel_data_than_declared_is_told(tmp_path: Path) -> None:
     assert "800 bytes after the last frame were ignored" in image.notes
 
 
-def jpeg_frames() -> tuple[Dataset, list[bytes]]:
-    made = pydicom.dcmread(bundled("examples_ybr_color.dcm"))
-    frames = list(generate_frames(made.PixelData, number_of_frames=made.NumberOfFrames))[:3]
-    made.NumberOfFrames = 3
-    return made, frames
-
-
-def test_compressed_frames_that_are_whole(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames)
-    image = decode(save(made, tmp_path / "a.dcm"))
-    assert image.pixels.shape == (3, 240, 320, 3)
-    whole = decode(bundled("examples_ybr_color.dcm"))
-    assert np.array_equal(image.pixels, whole.pixels[:3])
-
-
-def test_compressed_frame_that_is_cut(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    frames[1] = frames[1][: len(frames[1]) // 2]
-    made.PixelData = encapsulate(frames)
-    assert "frame 2 are cut off" in reason(save(made, tmp_path / "a.dcm"))
-
-
-def test_compressed_frames_that_are_missing(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames[:2])
-    assert "2 of the 3 frames" in reason(save(made, tmp_path / "a.dcm"))
-
-
-def test_compressed_frame_of_another_size(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames)
-    made.Rows, made.Columns = 320, 240
-    said = reason(save(made, tmp_path / "a.dcm"))
-    assert "240 x 320 x 3 inside, but the file declares 320 x 240 x 3" in said
-
-
-def test_compressed_frame_without_its_scan(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    scan = frames[0].index(b"\xff\xda")
-    frames[0] = frames[0][:scan] + frames[0][scan + 200 :]  # without the start of the scan
-    made.PixelData = encapsulate(frames)
-    assert "frame 1 are cut off" in reason(save(made, tmp_path / "a.dcm"))
-
-
-@pytest.mark.parametrize(
-    ("name", "end"),
-    [
-        ("MR_small_RLE.dcm", b""),
-        ("examples_jpeg2k.dcm", b"\xff\xd9"),
-        ("MR_small_jpeg_ls_lossless.dcm", b"\xff\xd9"),
-    ],
-)
-@pytest.mark.parametrize("kept", [0.3, 0.9, 0.98])
-def test_compressed_frame_that_ends_early_with_an_end_marker(
-    tmp_path: Path, name: str, end: bytes, kept: float
-) -> None:
-    made = pydicom.dcmread(bundled(name))
-    (frame,) = generate_frames(made.PixelData, number_of_frames=1)
-    made.PixelData = encapsulate([frame[: int(kept * len(frame))] + end])
-    assert "could not be decompressed" in reason(save(made, tmp_path / "a.dcm"))
-
-
-def test_a_video_is_refused_by_name(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames)
-    made.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.4.102"
-    assert "MPEG-4" in reason(save(made, tmp_path / "a.dcm"))
-
-
-def test_a_codec_that_is_not_installed_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    codec = get_decoder(JPEGBaseline8Bit)
-    monkeypatch.setattr(codec, "_available", {})
-    monkeypatch.setattr(codec, "_unavailable", {"pylibjpeg": ("pylibjpeg-libjpeg>=2.1",)})
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames)
-    said = reason(save(made, tmp_path / "a.dcm"))
-    assert "needs a package that is not installed" in said
-    assert "pylibjpeg-libjpeg>=2.1" in said
-
-
-def test_compressed_pixels_without_transfer_syntax(tmp_path: Path) -> None:
-    made, frames = jpeg_frames()
-    made.PixelData = encapsulate(frames)
-    path = save(made, tmp_path / "a.dcm")
-    syntax = str(JPEGBaseline8Bit).encode()
-    data = path.read_bytes()
-    start = data.index(b"\x02\x00\x10\x00UI")
-    length = 8 + len(syntax) + len(syntax) % 2
-    path.write_bytes(data[:start] + data[start + length :])
-    assert "transfer syntax" in reason(path)
-
-
 def test_no_preamble_and_no_meta_information(tmp_path: Path) -> None:
     pixels = random_grey((20, 20))
     made = dataset(pixels, SOPClassUID="1.2.840.10008.5.1.4.1.1.6.1")
@@ -369,35 +251,6 @@ def test_sequences_nested_too_deep(tmp_path: Path, depth: int) -> None:
         assert decode(path).pixels.shape == (20, 20)
     else:
         assert "nested too deeply" in reason(path)
-
-
-# Codestreams
-
-
-def test_codestream_sizes_equal_what_imagecodecs_encoded() -> None:
-    for shape in ((37, 53), (37, 53, 3)):
-        pixels = random_grey(shape)
-        expected = (37, 53, 3 if len(shape) == 3 else 1)
-        for encode in (
-            imagecodecs.jpeg_encode,
-            imagecodecs.jpegls_encode,
-            imagecodecs.ljpeg_encode,
-            imagecodecs.jpeg2k_encode,
-        ):
-            if encode is imagecodecs.ljpeg_encode and len(shape) == 3:
-                continue  # it has no colour
-            frame = encode(pixels)
-            assert frame_size(frame) == expected, encode
-            assert is_complete(frame)
-            assert is_complete(frame + b"\0")
-            assert not is_complete(frame[:-1])
-            assert not is_complete(frame[: len(frame) // 2])
-
-
-@given(data=st.binary(max_size=200), start=st.sampled_from([b"\xff\xd8", b"\xff\x4f\xff\x51", b""]))
-def test_codestream_of_anything_gives_a_size_or_none(data: bytes, start: bytes) -> None:
-    size = frame_size(start + data)
-    assert size is None or len(size) == 3
 
 
 # Geometry
@@ -470,87 +323,3 @@ def test_frames_that_are_no_grid_stay_frames(tmp_path: Path, positions: list[lis
     assert image.axes == "tyx"
     assert image.spacing == (1.0, 0.5, 0.25)
     assert any("not evenly spaced" in note for note in image.notes)
-
-
-# Ultrasound regions
-
-
-def regions_of(*items: Dataset, rows: int = 100, columns: int = 200) -> object:
-    made = Dataset()
-    made.SequenceOfUltrasoundRegions = Sequence(items)
-    found = read_regions(made, rows, columns)
-    assert found is not None
-    return found
-
-
-@pytest.mark.parametrize(
-    "item",
-    [
-        region((0, 0, 102, 199)),
-        region((0, 0, 99, 250)),
-        region((50, 0, 50, 199)),
-        region((60, 0, 50, 199)),
-        region((0, 0, 99, 199), delta=(0.0, 0.02)),
-        region((0, 0, 99, 199), units=(3, 4)),
-        region((0, 0, 99, 199), units=(7, 4)),
-    ],
-)
-def test_regions_that_calibrate_nothing_leave_a_note(item: Dataset) -> None:
-    found = regions_of(item)
-    assert found.regions == ()
-    assert found.whole is None
-    assert len(found.notes) == 1
-
-
-def test_region_without_units_leaves_a_note() -> None:
-    item = region((0, 0, 99, 199))
-    del item.PhysicalUnitsXDirection
-    found = regions_of(item)
-    assert found.regions == ()
-    assert "lacks its bounds, units or deltas" in found.notes[0]
-
-
-def test_region_of_negative_delta_and_one_pixel_too_many() -> None:
-    found = regions_of(region((0, 0, 100, 200), delta=(-0.01, 0.02)))
-    (only,) = found.regions
-    assert only.spacing == (0.1, 0.2)
-    assert (only.bottom, only.right) == (100, 200)
-    assert found.whole == (0.1, 0.2)
-
-
-def test_region_of_high_priority_wins_where_two_overlap() -> None:
-    over = region((10, 10, 50, 50), delta=(0.1, 0.1), flags=0)
-    under = region((0, 0, 99, 199), delta=(0.2, 0.2), flags=1)
-    for order in ((over, under), (under, over)):
-        found = regions_of(*order)
-        image = Image(
-            np.zeros((100, 200), np.uint8), "yx", (1.0, 1.0), False, regions=found.regions
-        )
-        assert image.spacing_at(20, 20) == (1.0, 1.0)
-        assert image.spacing_at(80, 80) == (2.0, 2.0)
-
-
-def test_trace_over_a_calibrated_region_is_told() -> None:
-    found = regions_of(region((0, 0, 99, 199)), region((80, 0, 99, 199), units=(7, 4)))
-    assert len(found.regions) == 1
-    assert found.whole is None
-    assert any("do not measure there" in note for note in found.notes)
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    bounds=st.tuples(*[st.integers(0, 300)] * 4),
-    delta=st.tuples(*[st.floats(-1, 1)] * 2),
-    units=st.tuples(*[st.integers(0, 12)] * 2),
-)
-def test_any_region_is_inside_and_positive_or_refused(
-    bounds: tuple[int, int, int, int], delta: tuple[float, float], units: tuple[int, int]
-) -> None:
-    found = regions_of(region(bounds, delta, units))
-    for kept in found.regions:
-        assert units == (3, 3)
-        assert 0 <= kept.top < kept.bottom <= 100
-        assert 0 <= kept.left < kept.right <= 200
-        assert min(kept.spacing) > 0
-    if found.whole is not None:
-        assert len(found.regions) == 1
