@@ -18,6 +18,8 @@ app = typer.Typer(
     no_args_is_help=False,
     # A fault of the program shows Python's own traceback, which can be copied whole.
     pretty_exceptions_enable=False,
+    # Paragraphs of the help flow to the width of the terminal.
+    rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(study.app, name="study")
