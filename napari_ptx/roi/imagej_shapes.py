@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from napari_ptx.roi.outline import Outline, RoiError
 from napari_ptx.roi.raster import rasterise
 
+_CHECKED = 2**24  # pixels of an oval whose mask is compared with ImageJ's
+_MOST = 2**14  # vertices of an oval
+
 # Numbers that follow each command of java.awt.geom.PathIterator.
 _MOVE, _LINE, _QUADRATIC, _CUBIC, _CLOSE = range(5)
 _NUMBERS = {_MOVE: 2, _LINE: 2, _QUADRATIC: 4, _CUBIC: 6, _CLOSE: 0}
@@ -19,28 +22,39 @@ _NUMBERS = {_MOVE: 2, _LINE: 2, _QUADRATIC: 4, _CUBIC: 6, _CLOSE: 0}
 def oval(top: float, left: float, height: float, width: float) -> NDArray[np.float64]:
     """Give the ellipse in a rectangle as a polygon, in ImageJ's coordinates.
 
-    The polygon lies within 0.01 px of the ellipse, or closer where that is needed
-    for it to hold the same pixel centres: ImageJ's own mask of an oval is the
-    pixels whose centre is in the ellipse or on it.
+    The polygon lies within 0.01 px of the ellipse. Up to 4,096 x 4,096 pixels it is
+    made closer where that is needed for it to hold the same pixel centres: ImageJ's
+    own mask of an oval is the pixels whose centre is in the ellipse or on it.
     """
-    count = int(np.ceil(np.pi / np.sqrt(2 * 0.01 / max(height, width, 8) * 2)))
-    count = 4 * (count // 4 + 1)
     half = np.array([height, width]) / 2
     centre = np.array([top, left]) + half
-    shape = (int(np.ceil(height)) + 2, int(np.ceil(width)) + 2)
+    # a chord of the angle 2 pi / n is (1 - cos(pi / n)) r, about pi² r / (2 n²), off
+    count = 4 * int(np.ceil(np.pi * np.sqrt(half.max() / 0.02) / 4) + 1)
+    points = _ellipse(centre, half, count)
+    if height * width > _CHECKED:
+        return points
     corner = np.floor([top, left])
-    centres = np.moveaxis(np.indices(shape), 0, -1) + corner + 0.5
-    wanted = (((centres - centre) / half) ** 2).sum(axis=-1) <= 1
-    while True:
-        angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
-        # a hair outwards, for the centres that lie on the ellipse
-        points: NDArray[np.float64] = centre + half * (1 + 1e-9) * np.stack(
-            [np.sin(angle), np.cos(angle)], axis=1
-        )
-        found = rasterise([Outline(points - corner - 0.5)], shape)
-        if count > 2**14 or np.array_equal(found, wanted):
-            return points
+    shape = (int(np.ceil(height)) + 2, int(np.ceil(width)) + 2)
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    down, across = y + 0.5 + corner[0] - centre[0], x + 0.5 + corner[1] - centre[1]
+    wanted = (down / half[0]) ** 2 + (across / half[1]) ** 2 <= 1
+    while count < _MOST and not np.array_equal(
+        rasterise([Outline(points - corner - 0.5)], shape), wanted
+    ):
         count *= 2
+        points = _ellipse(centre, half, count)
+    return points
+
+
+def _ellipse(
+    centre: NDArray[np.float64], half: NDArray[np.float64], count: int
+) -> NDArray[np.float64]:
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    # a hair outwards, for the centres that lie on the ellipse
+    points: NDArray[np.float64] = centre + half * (1 + 1e-9) * np.stack(
+        [np.sin(angle), np.cos(angle)], axis=1
+    )
+    return points
 
 
 def rectangle(

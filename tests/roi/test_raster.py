@@ -83,9 +83,12 @@ def test_window_is_the_same_mask_without_the_empty_rest(several: list[np.ndarray
     again = np.zeros(SHAPE, dtype=bool)
     again[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
     np.testing.assert_array_equal(again, full)
-    unclipped, corner = rasterise_window(outlines)
-    moved = [Outline(np.asarray(o.points) - corner) for o in outlines]
-    np.testing.assert_array_equal(unclipped, rasterise(moved, unclipped.shape))
+    unclipped, (top, left) = rasterise_window(outlines)
+    wide = np.zeros((40, 40), dtype=bool)  # from row and column -10 on
+    wide[top + 10 : top + 10 + unclipped.shape[0], left + 10 : left + 10 + unclipped.shape[1]] = (
+        unclipped
+    )
+    np.testing.assert_array_equal(wide[10 : 10 + SHAPE[0], 10 : 10 + SHAPE[1]], full)
 
 
 def test_ties_go_to_the_pixel_whose_inside_is_above_or_left() -> None:
