@@ -148,6 +148,7 @@ class Mouse:
     def _key(self, event: Any) -> None:
         # napari's key bindings do not know the question mark.
         if event.text == "?":
+            event.handled = True
             event.blocked = True
             self._on_question_mark()
 

@@ -62,6 +62,7 @@ class Drawing:
     preview = Signal(object)
     """The outlines as they would be if the mouse were released now; ``None``: none in hand."""
     selection_changed = Signal()
+    """Another lesion is selected, or another frame is shown."""
     touched = Signal()
     """The mouse moved or was pressed on the canvas."""
     help_wanted = Signal()
@@ -88,16 +89,16 @@ class Drawing:
         self.layer = layer
         self._ink = Ink(self.viewer, layer)
         self._mouse = Mouse(self.viewer, layer, self._pointer, self.help_wanted.emit)
-        self.viewer.scene.camera.events.zoom.connect(self._view_changed)
-        self.viewer.dims.events.current_step.connect(self._view_changed)
+        self.viewer.scene.camera.events.zoom.connect(self._zoom_changed)
+        self.viewer.dims.events.current_step.connect(self._frame_changed)
 
     def detach(self) -> None:
         """Leave the canvas as it was; safe to call twice."""
         if self._ink is None or self._mouse is None:
             return
         self._gesture = None
-        self.viewer.scene.camera.events.zoom.disconnect(self._view_changed)
-        self.viewer.dims.events.current_step.disconnect(self._view_changed)
+        self.viewer.scene.camera.events.zoom.disconnect(self._zoom_changed)
+        self.viewer.dims.events.current_step.disconnect(self._frame_changed)
         self._mouse.close()
         self._ink.close()
         self._ink = self._mouse = None
@@ -352,11 +353,16 @@ class Drawing:
 
     # What is seen
 
-    def _view_changed(self) -> None:
-        if self.selected is not None and self.selected not in self._in_frame:
-            self.selected = None
-            self.selection_changed.emit()
+    def _zoom_changed(self) -> None:
+        if self._tool is Tool.EDIT:  # the handles depend on it
+            self.redraw()
+
+    def _frame_changed(self) -> None:
+        here = self._in_frame
+        if self.selected not in here:
+            self.selected = here[-1] if here else None
         self.redraw()
+        self.selection_changed.emit()
 
     def _preview(self) -> None:
         self.redraw()

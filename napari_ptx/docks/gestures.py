@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_ptx.docks.layers import grey_range
 from napari_ptx.roi import Outline, RoiError, edit
 
 if TYPE_CHECKING:
@@ -295,7 +296,8 @@ class Window(Gesture):
     def __init__(self, drawing: Drawing, pointer: Pointer) -> None:
         super().__init__(drawing, pointer)
         self.limits = tuple(drawing.image_layer.contrast_limits)
-        self.range = tuple(drawing.image_layer.contrast_limits_range)
+        assert drawing.image is not None
+        self.range = grey_range(drawing.image)
 
     def move(self, pointer: Pointer) -> Stroke | None:  # noqa: D102
         super().move(pointer)
@@ -332,8 +334,8 @@ def window(
     span = whole[1] - whole[0]
     width = limits[1] - limits[0] + across / WINDOW_DRAG * span
     level = (limits[0] + limits[1]) / 2 + down / WINDOW_DRAG * span
-    width = min(max(width, span / 100), span)
-    level = min(max(level, whole[0] + width / 2), whole[1] - width / 2)
+    width = min(max(width, span / 100), 2 * span)
+    level = min(max(level, whole[0]), whole[1])
     return level - width / 2, level + width / 2
 
 

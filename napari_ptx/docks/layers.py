@@ -79,7 +79,7 @@ def replace_image(layer: napari.layers.Image, image: Image, name: str) -> bool:
         return False
     layer.data = image.pixels
     _regrid(layer, image)
-    layer.contrast_limits_range = _range(image)
+    layer.contrast_limits_range = grey_range(image)
     layer.contrast_limits = full_window(image)
     layer.gamma = 1.0
     layer.name = name
@@ -175,8 +175,8 @@ def _regrid(layer: napari.layers.Layer, image: Image) -> None:
         layer.axis_labels = values["axis_labels"]
 
 
-def _range(image: Image) -> tuple[float, float]:
-    """Give the limits within which a window may move."""
+def grey_range(image: Image) -> tuple[float, float]:
+    """Give the darkest and the brightest grey value that an image can have, or has."""
     if image.pixels.dtype == np.uint8:
         return 0.0, 255.0
     low, high = float(image.pixels.min()), float(image.pixels.max())

@@ -28,8 +28,8 @@ WIDTH, HEIGHT = 340, 640
 HELP = "<p>Press <code>?</code> again to go back.</p>"
 LIVE_MS = 60
 """Milliseconds from a movement of the mouse to the sizes in the list."""
-FINISH = "Finish and next   Enter"
-NEXT = "Next   Enter"
+FINISH = "Finish and next  Enter"
+NEXT = "Next  Enter"
 NO_SESSION = (
     "Open a study in the Study dock, choose a reader and a round, and press Start reading. "
     "The cases then come one after the other."

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from napari_ptx.docks.reading_controller import ReadingController
 
+REASON_WIDTH = 290
 CHOOSE = "Choose the reason"
 HINTS = {
     Tool.OUTLINE: "Hold the left button and draw around the lesion. "
@@ -110,6 +111,12 @@ class ReadingPage(QWidget):
         self.unassessable.clicked.connect(self._reason_clicked)
         self.reason = QComboBox()
         self.reason.addItems([CHOOSE, *REASONS])
+        # As wide as there is room for; the list itself opens as wide as its texts.
+        self.reason.setSizeAdjustPolicy(
+            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        )
+        self.reason.setMinimumContentsLength(9)
+        self.reason.view().setMinimumWidth(REASON_WIDTH)
         self.reason.setToolTip("Why this case cannot be outlined")
         self.reason.activated.connect(self._reason_clicked)
         self.message = hint()
