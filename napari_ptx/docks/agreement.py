@@ -138,7 +138,7 @@ class AgreementDock(Dock):
             text, tip = "Show the Study dock", "Open or make a study there (Enter)"
         elif shown:
             case = self.page.table.case or next(iter(self.page.table.cases()), "")
-            text, tip = f"Show {_shortened(case)}", f"Open {case} with both outlines (Enter)"
+            text, tip = "Show case", f"Open {case} with both outlines (Enter)"
             able = able and bool(case)
         else:
             text, tip = "Compare the readings", "Compute the agreement (Enter)"
@@ -285,10 +285,6 @@ class AgreementDock(Dock):
             if path.suffix.lower() not in (".svg", ".png"):
                 path = path.with_name(path.name + (".png" if "png" in kind else ".svg"))
             self.save_figure(path)
-
-
-def _shortened(case: str) -> str:
-    return case if len(case) <= 12 else f"{case[:5]}…{case[-5:]}"
 
 
 def _button(text: str, tip: str) -> QPushButton:

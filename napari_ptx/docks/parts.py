@@ -45,6 +45,8 @@ class Dock(QWidget):
         self.hub = Hub.of(self.viewer)
         self.hub.register(self.NAME, self)
         self.setMinimumWidth(MINIMUM_WIDTH)
+        # Without this napari adds a stretch below, and the dock leaves half its height empty.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.primary = primary_button("")
         self._listening = False
 
@@ -53,7 +55,7 @@ class Dock(QWidget):
 
     def restyle(self) -> None:
         """Take the colours of napari's theme."""
-        self.primary.setStyleSheet(_primary_style(self.theme))
+        self.primary.setStyleSheet(primary_style(self.theme))
 
     @property
     def theme(self) -> Theme:
@@ -134,7 +136,8 @@ def colour(theme: Theme, name: str) -> QColor:
     return QColor(getattr(theme, name).as_hex())
 
 
-def _primary_style(theme: Theme) -> str:
+def primary_style(theme: Theme) -> str:
+    """Give the style sheet of the primary button in a theme of napari."""
     back = colour(theme, "current")
     text = "white" if back.lightnessF() < 0.6 else "black"
     lighter = back.lighter(115).name()

@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import tasks
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import hint
+from napari_ptx.docks.parts import Dock, hint, primary_style
 from napari_ptx.docks.paths import PathEdit
 from napari_ptx.errors import PtxError
 
@@ -59,6 +59,7 @@ class ImagesPage(QWizardPage):
         self._preview.setAccessibleName("The first images found")
         self._preview.setHorizontalHeaderLabels(("case", "patient", "image"))
         self._preview.verticalHeader().hide()
+        self._preview.verticalHeader().setDefaultSectionSize(22)
         self._preview.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self._preview.horizontalHeader().setStretchLastSection(True)
         choice = QHBoxLayout()
@@ -278,7 +279,6 @@ class MakingPage(QWizardPage):
         self.told.setReadOnly(True)
         self.told.setAccessibleName("What went wrong")
         self.told.hide()
-        self.setButtonText(QWizard.WizardButton.BackButton, "Back")
         layout = QVBoxLayout(self)
         layout.addWidget(
             hint("Every image is read once, and its pixels are hashed. They stay where they are.")
@@ -296,7 +296,7 @@ class StudyWizard(QWizard):
     made = Signal(object)
     """The path of the study, once it is made."""
 
-    def __init__(self, parent: QWidget, folder: Path) -> None:
+    def __init__(self, parent: Dock, folder: Path) -> None:
         super().__init__(parent)
         self.setWindowTitle("New study")
         # The other styles paint a white banner, which no dark theme survives.
@@ -309,12 +309,16 @@ class StudyWizard(QWizard):
         self.making = MakingPage()
         for page in (self.images, self.readers, self.protocol, self.making):
             self.addPage(page)
+        self.setButtonText(QWizard.WizardButton.BackButton, "Back")
         self.setButtonText(QWizard.WizardButton.NextButton, "Next")
         self.protocol.setButtonText(QWizard.WizardButton.NextButton, "Make the study")
         self.setButtonText(QWizard.WizardButton.FinishButton, "Open the study")
         self.making.job.finished.connect(self._finished)
         self.making.job.stopped.connect(self._stopped)
         self._suggested: Path | None = None
+        style = primary_style(parent.theme)
+        for button in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
+            self.button(button).setStyleSheet(style)
         self.resize(640, 520)
 
     def initializePage(self, identity: int) -> None:  # noqa: D102, N802 - Qt's name

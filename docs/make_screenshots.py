@@ -1,0 +1,164 @@
+"""Take the pictures of the docks that the README and the documents show.
+
+    python docs/make_screenshots.py [--folder DIR] [--demo DIR]
+
+makes the demo study (once), opens napari, and takes each dock in both themes at
+1366 x 768 and 1920 x 1080 into the folder; the best three go to docs/images. It
+needs a screen: under Linux without one, ``xvfb-run -a -s "-screen 0
+1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from qtpy.QtCore import QSettings
+from qtpy.QtWidgets import QApplication
+
+from napari_ptx.docks.app import open_viewer
+from napari_ptx.docks.hub import Hub
+from napari_ptx.study import Study
+from napari_ptx.study.demo import make_demo
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+IMAGES = Path(__file__).parent / "images"
+SIZES = ((1366, 768), (1920, 1080))
+THEMES = ("dark", "light")
+SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
+         "agreement": "agreement-dark-1366.png"}  # fmt: skip
+
+
+def spin(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
+    """Let the window live for some seconds, or until something is so."""
+    end = time.monotonic() + (seconds if until is None else 60.0)
+    while time.monotonic() < end and not (until is not None and until()):
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+
+class Album:
+    """Takes pictures of one viewer into a folder."""
+
+    def __init__(self, viewer: Viewer, folder: Path) -> None:
+        self.viewer = viewer
+        self.hub = Hub.of(viewer)
+        self.folder = folder
+
+    def take(self, name: str) -> None:
+        """Take one picture in every theme and size, with the image fitted."""
+        for theme in THEMES:
+            self.viewer.theme = theme
+            for width, height in SIZES:
+                self.viewer.window.resize(width, height)
+                spin(0.6)
+                self.viewer.reset_view()
+                spin(0.2)
+                path = self.folder / f"{name}-{theme}-{width}.png"
+                self.viewer.screenshot(path=str(path), canvas_only=False, flash=False)
+                print(path)
+
+    def agreement(self, tab: int) -> None:
+        """Take the agreement with the case that the readers agree on least."""
+        dock = self.hub.show("Agreement")
+        spin(until=lambda: dock.result is not None and not dock.job.running)
+        case = dock.page.table.cases()[0]
+        dock.open_case(case)
+        spin(until=lambda: dock.compared.case == case)
+        dock.page.tabs.setCurrentIndex(tab)
+        self.take(f"agreement-{tab}" if tab else "agreement")
+
+    def wizard(self) -> None:
+        """Take the pages of the wizard, in the theme at hand."""
+        wizard = self.hub.show("Study").new_study()
+        assert self.hub.study is not None
+        wizard.images.place.path = self.hub.study.path.parent / "images"
+        spin(until=lambda: wizard.images.count > 0)
+        for page in range(3):
+            spin(0.3)
+            path = self.folder / f"wizard-{page + 1}.png"
+            wizard.grab().save(str(path))
+            print(path)
+            if page < 2:  # the fourth would make the study
+                wizard.next()
+        wizard.reject()
+
+    def reading(self) -> None:
+        """Take a session in which some cases are done and one has its outline."""
+        self.hub.open_desk("You", 1)
+        spin(3.0)
+        self.take("reading")
+        self.hub.show("Study")
+        self.take("study-blinded")
+        self.hub.close_desk()
+
+
+def shrink(source: Path, target: Path) -> None:
+    """Save a picture with a palette, which is a quarter of the size."""
+    with Image.open(source) as picture:
+        # k-means keeps the few pixels of a coloured outline from being lost among the greys
+        small = picture.convert("RGB").quantize(256, kmeans=3, dither=Image.Dither.NONE)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        small.save(target, optimize=True)
+    print(target, target.stat().st_size // 1024, "kB")
+
+
+def read_some(path: Path, finished: int) -> None:
+    """Let the reader "You" have finished some cases, and begun the next."""
+    from napari_ptx.phantom.readers import Reader, outline
+    from napari_ptx.phantom.samples import demo_samples
+
+    you = Reader("You", bias=0.15)
+    with Study.open(path) as study:
+        scenarios = {sample.case: sample.scenario for sample in demo_samples()}
+        cases = {info.sha256: info.case for info in study.cases()}
+        with study.desk("You", 1) as desk:
+            for entry in desk.cases[: finished + 1]:
+                if entry.state != "new":
+                    continue
+                case = cases[desk.image(entry.index).sha256]
+                drawn = outline(scenarios[case], you)
+                desk.record(entry.index, [drawn], "outline", {}, 14.0)
+                if entry.index < finished:
+                    desk.finish(entry.index, view={}, seconds=2.0)
+            desk.go(finished)
+
+
+def main() -> None:
+    """Take all pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, default=None, help="where all pictures go")
+    parser.add_argument("--demo", type=Path, default=None, help="where the demo study is made")
+    options = parser.parse_args()
+    scratch = Path(tempfile.mkdtemp(prefix="napari-ptx-"))
+    folder = options.folder or scratch / "pictures"
+    folder.mkdir(parents=True, exist_ok=True)
+    # The pictures show nothing of the machine that took them.
+    QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(scratch))
+    path = make_demo(options.demo or scratch / "demo")
+    read_some(path, finished=7)
+
+    viewer = open_viewer()
+    album = Album(viewer, folder)
+    album.take("doors")
+    album.hub.open_study(path)
+    for tab in range(3):
+        album.agreement(tab)
+    album.hub.show("Study")
+    album.take("study")
+    album.wizard()
+    album.reading()
+    viewer.close()
+    for name, source in SHOWN.items():
+        shrink(folder / source, IMAGES / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
