@@ -8,7 +8,7 @@ import pytest
 
 from napari_ptx.image import Decoder
 
-_ROWS = pytest.StashKey[list[tuple[str, str]]]()
+_ROW = "image file"
 
 
 @pytest.fixture(scope="session")
@@ -18,14 +18,17 @@ def decoder() -> Iterator[Decoder]:
 
 
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
-    """Add a line to the table at the end of the test run."""
-    rows = request.config.stash.setdefault(_ROWS, [])
-    return lambda name, outcome: rows.append((name, outcome))
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str, str], None]:
+    """Add a line to the table at the end of the test run.
+
+    A property of the test's report reaches the summary from a worker process, too.
+    """
+    return lambda name, outcome: record_property(_ROW, (name, outcome))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    rows = terminalreporter.config.stash.get(_ROWS, [])
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    rows = [value for report in reports for key, value in report.user_properties if key == _ROW]
     if rows:
         terminalreporter.section("image files: read, or refused with the reason")
         width = max(len(name) for name, _ in rows)
