@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,6 +44,20 @@ class Region:
     def contains(self, y: float, x: float) -> bool:
         """Tell whether the pixel position lies in the region, pixel edges included."""
         return self.top - 0.5 <= y < self.bottom - 0.5 and self.left - 0.5 <= x < self.right - 0.5
+
+
+def spacing_at(
+    regions: Sequence[Region], whole: tuple[float, float] | None, y: float, x: float
+) -> tuple[float, float] | None:
+    """Millimetres per pixel ``(y, x)`` at a position: a region's, or else the whole image's.
+
+    Where regions overlap, the last listed wins. An image with regions is not
+    calibrated outside them, whatever ``whole`` is.
+    """
+    for region in reversed(regions):
+        if region.contains(y, x):
+            return region.spacing
+    return None if regions else whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,13 +165,6 @@ class Image:
         return luma.astype(self.pixels.dtype)
 
     def spacing_at(self, y: float, x: float) -> tuple[float, float] | None:
-        """Millimetres per pixel ``(y, x)`` at an in-plane position, or ``None``.
-
-        Where regions overlap, the last listed wins: it is drawn on top.
-        """
-        for region in reversed(self.regions):
-            if region.contains(y, x):
-                return region.spacing
-        if self.regions or not self.calibrated:
-            return None
-        return self.spacing[-2], self.spacing[-1]
+        """Millimetres per pixel ``(y, x)`` at an in-plane position, or ``None``."""
+        whole = (self.spacing[-2], self.spacing[-1]) if self.calibrated else None
+        return spacing_at(self.regions, whole, y, x)

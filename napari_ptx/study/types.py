@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from napari_ptx.errors import PtxError
-from napari_ptx.image.types import Region
+from napari_ptx.image.types import Region, spacing_at
 from napari_ptx.roi.calibration import common_spacing
 from napari_ptx.roi.outline import Outline, Roi
 
@@ -60,10 +60,7 @@ class CaseInfo:
 
     def spacing_at(self, y: float, x: float) -> tuple[float, float] | None:
         """Millimetres per pixel ``(y, x)`` at a position: the rule of ``Image.spacing_at``."""
-        for region in reversed(self.regions):
-            if region.contains(y, x):
-                return region.spacing
-        return None if self.regions else self.spacing
+        return spacing_at(self.regions, self.spacing, y, x)
 
     def spacing_of(self, outlines: Roi) -> tuple[float, float] | None:
         """Millimetres per pixel ``(y, x)`` that hold for all outlines, or ``None``."""
