@@ -64,7 +64,7 @@ class Drawing:
     selection_changed = Signal()
     """Another lesion is selected, or another frame is shown."""
     touched = Signal()
-    """The mouse moved or was pressed on the canvas."""
+    """The reader did something on the canvas."""
     help_wanted = Signal()
     refused = Signal(str)
     """A sentence why a stroke could not be taken."""
@@ -129,6 +129,9 @@ class Drawing:
     def load(self, image: Image, outlines: Sequence[Outline]) -> None:
         """Begin with another image."""
         self._gesture = None
+        # A key may have been let go where nobody heard of it.
+        self.hold_pan(False)
+        self.hold_hide(False)
         self.image = image
         self.outlines = tuple(outlines)
         self.selected = self._in_frame[-1] if self._in_frame else None
@@ -354,10 +357,12 @@ class Drawing:
     # What is seen
 
     def _zoom_changed(self) -> None:
+        self.touched.emit()
         if self._tool is Tool.EDIT:  # the handles depend on it
             self.redraw()
 
     def _frame_changed(self) -> None:
+        self.touched.emit()
         here = self._in_frame
         if self.selected not in here:
             self.selected = here[-1] if here else None

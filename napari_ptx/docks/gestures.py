@@ -154,14 +154,16 @@ class Freehand(Gesture):
 class Polygon(Gesture):
     """The polygon tool: each click is a corner.
 
-    A double click, a right click, or a click on the first corner closes it. A
-    click into a lesion that makes no polygon selects the lesion.
+    A double click, a right click, or a click on the first corner closes it; a drag
+    with the right button sets the contrast meanwhile. A click into a lesion that
+    makes no polygon selects the lesion.
     """
 
     def __init__(self, drawing: Drawing, pointer: Pointer) -> None:
         super().__init__(drawing, pointer)
         self._corners = [self.inside(pointer)]
         self._hover = self._corners[0]
+        self._contrast: Window | None = None
 
     @property
     def corners(self) -> Points:
@@ -170,7 +172,7 @@ class Polygon(Gesture):
 
     def press(self, pointer: Pointer) -> Stroke | None:  # noqa: D102
         if pointer.button == 2:
-            return self.close()
+            self._contrast = Window(self.drawing, pointer)
         if pointer.button != 1:
             return GO_ON
         y, x = self._corners[0]
@@ -183,17 +185,22 @@ class Polygon(Gesture):
         return GO_ON
 
     def double(self, pointer: Pointer) -> Stroke | None:  # noqa: D102
-        # The first of the two clicks has set the last corner, or is the first corner.
-        if len(self._corners) < 3:
-            return self.press(pointer) if len(self._corners) == 2 else GO_ON
-        return self.close()
+        # The first of the two clicks has set the last corner.
+        return self.close() if len(self._corners) >= 3 else GO_ON
 
     def move(self, pointer: Pointer) -> Stroke | None:  # noqa: D102
-        self._hover = self.inside(pointer)
+        if self._contrast is not None:
+            self._contrast.move(pointer)
+        else:
+            self._hover = self.inside(pointer)
         return GO_ON
 
     def release(self, pointer: Pointer) -> Stroke | None:  # noqa: D102
-        return GO_ON
+        contrast = self._contrast
+        if contrast is None or pointer.button != contrast.button:
+            return GO_ON
+        self._contrast = None
+        return GO_ON if contrast.moved else self.close()
 
     def take_back(self) -> bool:
         """Take back the last corner; tell whether one is left."""

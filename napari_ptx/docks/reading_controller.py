@@ -30,7 +30,10 @@ REASONS = (
     "Covered by calipers or text",
     "Other",
 )
-DRAW_FIRST = "Nothing is outlined. Draw around the lesion, or tick Not assessable (N)."
+DRAW_FIRST = (
+    "Nothing is outlined. Draw around the lesion, or tick Not assessable (N) and choose why."
+)
+NOT_COUNTED = "The outlines stay, but they do not count while the case is not assessable."
 
 
 class ReadingController:
@@ -356,7 +359,8 @@ class ReadingController:
         """Say why the case is not assessable, or that it is; ``finish`` records it."""
         self._clock.touch()
         self.reason = reason or None
-        self.said.emit("", "info")
+        ignored = self.reason is not None and self.drawing.outlines
+        self.said.emit(NOT_COUNTED if ignored else "", "info")
         self.changed.emit()
 
     def finish(self) -> None:
