@@ -26,7 +26,7 @@ class PathEdit(QWidget):
 
     def __init__(self, what: str, files: str | None = None, *, save: bool = False) -> None:
         super().__init__()
-        self._what, self.files, self._save = what, files, save
+        self.what, self.files, self._save = what, files, save
         self.line = QLineEdit()
         self.line.setAccessibleName(what)
         self.line.setClearButtonEnabled(True)
@@ -54,14 +54,14 @@ class PathEdit(QWidget):
         """Ask for the path."""
         start = str(self.path or "")
         if self.files is None:
-            chosen = QFileDialog.getExistingDirectory(self, self._what, start)
+            chosen = QFileDialog.getExistingDirectory(self, self.what, start)
         elif self._save:
             chosen, _ = QFileDialog.getSaveFileName(
-                self, self._what, start, self.files,
+                self, self.what, start, self.files,
                 options=QFileDialog.Option.DontConfirmOverwrite,
             )  # fmt: skip
         else:
-            chosen, _ = QFileDialog.getOpenFileName(self, self._what, start, self.files)
+            chosen, _ = QFileDialog.getOpenFileName(self, self.what, start, self.files)
         if chosen:
             self.path = chosen
 

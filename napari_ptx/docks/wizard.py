@@ -81,6 +81,7 @@ class ImagesPage(QWizardPage):
         return self.count > 0
 
     def _kind_changed(self, folder: bool) -> None:
+        self.place.what = "Folder of images" if folder else "Cohort table"
         self.place.files = None if folder else "Tables (*.csv);;All files (*)"
         self.place.path = None
 
@@ -273,7 +274,7 @@ class MakingPage(QWizardPage):
         super().__init__()
         self.setTitle("Making the study")
         self.made = False
-        self.job = JobBar()
+        self.job = JobBar(quiet=True)
         self.told = QPlainTextEdit()
         self.told.setReadOnly(True)
         self.told.setAccessibleName("What went wrong")
@@ -330,6 +331,11 @@ class StudyWizard(QWizard):
         elif page is self.making:
             self._make()
 
+    def cleanupPage(self, identity: int) -> None:  # noqa: D102, N802 - Qt's name
+        if self.page(identity) is self.making:  # back, to change something
+            self.making.job.cancel()
+        super().cleanupPage(identity)
+
     def _make(self) -> None:
         from napari_ptx.study import Protocol
 
@@ -359,7 +365,7 @@ class StudyWizard(QWizard):
         self.accept()
 
     def _stopped(self, _: str, sentence: str) -> None:
-        self.making.told.setPlainText(sentence or "Cancelled; nothing was kept.")
+        self.making.told.setPlainText(sentence or "Cancelled; no study was made.")
         self.making.told.show()
 
     def done(self, result: int) -> None:  # noqa: D102

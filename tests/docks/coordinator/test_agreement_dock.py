@@ -15,7 +15,10 @@ from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication
 
 from napari_ptx.docks.agreement import AgreementDock
+from napari_ptx.docks.comparing import ComparedCase
 from napari_ptx.docks.hub import Hub
+from napari_ptx.docks.tasks import ShownCase
+from napari_ptx.image import Image
 from napari_ptx.study import Study
 from napari_ptx.study.agreement import Agreement, agreement
 from tests.docks.coordinator.conftest import outline_of
@@ -222,6 +225,22 @@ def test_a_layer_that_somebody_removed_comes_back(
     wait_for_case(compared, cases[1], qtbot)
     assert set(outlines(viewer)) == {"A, round 1", "B, round 1"}
     assert own in viewer.layers
+
+
+def test_a_case_of_many_frames_opens_at_the_frame_that_was_outlined(viewer: Viewer) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 50), np.uint8)
+    image = Image(pixels, "tyx", (1.0, 1.0, 1.0), False, modality="US")
+    shown = ShownCase("cine", image, {"A, round 1": (square(frame=3),), "B, round 1": ()})
+    colours = {"A, round 1": "#56b4e9", "B, round 1": "#e69f00"}
+    case = ComparedCase(viewer)
+    for _ in range(2):  # in new layers, and in the same again
+        viewer.dims.set_current_step(0, 0)
+        case.show(shown, colours)
+        assert viewer.dims.current_step[0] == 3
+        assert (outlines(viewer)["A, round 1"].data[0][:, 0] == 3).all()
+        assert outlines(viewer)["B, round 1"].nshapes == 0
+    case.clear()
+    assert len(viewer.layers) == 0
 
 
 def test_it_is_closed_while_a_reader_is_at_work(

@@ -153,6 +153,15 @@ def test_cancel_while_making_leaves_nothing(
     assert "Cancelled" in wizard.making.told.toPlainText()
     assert not (tmp_path / "out" / "made.ptx").exists()
     assert hub.study is None
+    # Back stops it, too, and then it can be made after all.
+    press(wizard, QWizard.WizardButton.BackButton)
+    press(wizard, QWizard.WizardButton.NextButton)
+    assert bar.running
+    press(wizard, QWizard.WizardButton.BackButton)
+    assert not bar.running
+    with qtbot.waitSignal(wizard.made, timeout=60_000):
+        press(wizard, QWizard.WizardButton.NextButton)
+    assert len(hub.study.cases()) == 203
 
 
 @pytest.mark.parametrize(
