@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
     QHBoxLayout,
@@ -29,11 +31,36 @@ HELP = "<p>Press <code>?</code> again to go back.</p>"
 LIVE_MS = 60
 """Milliseconds from a movement of the mouse to the sizes in the list."""
 FINISH = "Finish and next  Enter"
+FINISH_LAST = "Finish case  Enter"
 NEXT = "Next  Enter"
 NO_SESSION = (
     "Open a study in the Study dock, choose a reader and a round, and press Start reading. "
     "The cases then come one after the other."
 )
+
+
+class _Seat:
+    """Who sits at the desk; it outlives the dock's widget by long enough to leave."""
+
+    def __init__(self) -> None:
+        self.controller: ReadingController | None = None
+
+    @classmethod
+    def take(cls, viewer: Viewer) -> _Seat:
+        """Give a new seat at a viewer; whoever sat there leaves."""
+        if viewer in _seats:
+            _seats[viewer].leave()
+        _seats[viewer] = seat = cls()
+        return seat
+
+    def leave(self) -> None:
+        """Leave the session, if there is one."""
+        controller, self.controller = self.controller, None
+        if controller is not None:
+            controller.close()
+
+
+_seats: WeakKeyDictionary[Viewer, _Seat] = WeakKeyDictionary()
 
 
 class ReadingDock(Dock):
@@ -43,7 +70,8 @@ class ReadingDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.controller: ReadingController | None = None
+        self._seat = _Seat.take(self.viewer)
+        self.destroyed.connect(self._seat.leave)
         self.page = ReadingPage()
         self.page.pressed.connect(self._pressed)
         self.page.reason_chosen.connect(self._reason_chosen)
@@ -98,6 +126,11 @@ class ReadingDock(Dock):
         button.clicked.connect(self._step_clicked)
         return button
 
+    @property
+    def controller(self) -> ReadingController | None:
+        """The session that is open, if there is one."""
+        return self._seat.controller
+
     # The hub
 
     def refresh(self) -> None:
@@ -125,19 +158,20 @@ class ReadingDock(Dock):
         desk = self.hub.desk
         controller = self.controller
         if controller is not None and controller.desk is not desk:
-            self.controller = None
-            controller.close()
+            self._seat.leave()
             controller.changed.disconnect(self._show)
+            controller = None
             self._show()
-        if desk is None or self.controller is not None or not self.isVisible():
+        # The last dock of a viewer takes the desk with it, when it is gone already.
+        if desk is None or controller is not None or not isalive(self) or not self.isVisible():
             return
-        self.controller = ReadingController(self.viewer, desk)
-        self.controller.changed.connect(self._show)
-        self.controller.measured.connect(self._measure_soon)
-        self.controller.said.connect(self._say)
-        self.controller.help_wanted.connect(self._toggle_help)
-        self.controller.reason_wanted.connect(self._ask_reason)
-        self.controller.wake()
+        controller = self._seat.controller = ReadingController(self.viewer, desk)
+        controller.changed.connect(self._show)
+        controller.measured.connect(self._measure_soon)
+        controller.said.connect(self._say)
+        controller.help_wanted.connect(self._toggle_help)
+        controller.reason_wanted.connect(self._ask_reason)
+        controller.wake()
         self._say("", "info")
         self._show()
         self._focus_canvas()
@@ -145,6 +179,8 @@ class ReadingDock(Dock):
     # Showing
 
     def _show(self) -> None:
+        if not isalive(self):
+            return
         controller = self.controller
         reading = controller is not None
         self._back.setVisible(reading)
@@ -160,6 +196,8 @@ class ReadingDock(Dock):
         self._skip.setEnabled(controller.index < len(controller.cases) - 1)
         if controller.read_only:
             self._set_primary(NEXT, "Open the next case (Enter)")
+        elif not set(controller.unfinished) - {controller.index}:
+            self._set_primary(FINISH_LAST, "Finish this case; it is the last one (Enter)")
         else:
             self._set_primary(FINISH, "Finish this case and open the next one (Enter)")
         self.primary.setEnabled(controller.image is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_ptx.docks.compat import Mouse
 from napari_ptx.docks.drawing import Tool
 from napari_ptx.roi import measure
 from napari_ptx.study import Study
@@ -419,3 +421,23 @@ def test_the_last_case_leads_back_to_what_was_left_out(hands: Hands) -> None:
     hands.finish()
     assert hands.session.index == 0
     assert f"{CASES - 1} cases are not finished" in hands.message
+
+
+def test_the_line_follows_the_mouse_without_a_stall(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lesion in (LESION, OTHER):
+        hands.drag(lesion)
+    hands.wait(600)
+    took: list[float] = []
+    handle = Mouse._pass_on
+
+    def timed(*arguments: object) -> None:
+        start = time.perf_counter()
+        handle(*arguments)
+        took.append(time.perf_counter() - start)
+
+    monkeypatch.setattr(Mouse, "_pass_on", timed)
+    hands.drag(ellipse(200, 250, 30, 40, 200))
+    assert len(took) > 150
+    assert np.median(took) < 0.01

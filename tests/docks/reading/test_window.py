@@ -126,6 +126,8 @@ def test_one_dock_for_each_viewer(hands: Hands) -> None:
     assert hands.hub.show("Reading") is second
     assert first is not second
     hands.wait_for_case()
+    assert len(hands.viewer.layers) == 2
+    assert first.controller is None
     hands.drag(LESION)
     assert len(hands.outlines) == 1
 
