@@ -40,12 +40,13 @@ def figure(
     from napari_ptx.study.comparisons import ENOUGH, short_names
 
     theme = "dark" if dark else "light"
+    note = f"Study: {result.settings['study']}."
     if kind == "forest":
         defined = result.rows[result.rows["n"] >= ENOUGH]
         if defined.empty:
             return None
         return figures.forest_figure(
-            defined, threshold=result.settings["threshold"], theme_name=theme
+            defined, threshold=result.settings["threshold"], theme_name=theme, note=note
         )
     if pairs is None or len(pairs) < ENOUGH:
         return None
@@ -54,9 +55,11 @@ def figure(
         "label": row["label"],
         "unit": row["unit"],
         "theme_name": theme,
+        "note": note,
     }
     if kind == "scatter":
         value = f"{row['name'].split(' = ')[0]} {row['icc']:.3f}"
         annotation = f"{value} [{row['low']:.3f}, {row['high']:.3f}]"
         return figures.scatter_figure(pairs, annotation=annotation, **options)
-    return figures.bland_altman_figure(pairs, **options)
+    statistics = result.bland_altman(row["comparison"], row["measurand"])
+    return figures.bland_altman_figure(pairs, statistics=statistics, **options)
