@@ -134,6 +134,7 @@ class Plot(QWidget):
         canvas, self._canvas, self.figure = self._canvas, None, None
         if canvas is not None:
             self._area.takeWidget()
+            canvas.setParent(self)  # hidden: without a parent it would be a window until then
             canvas.deleteLater()
 
 
