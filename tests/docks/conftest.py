@@ -22,6 +22,18 @@ if MISSING:
 
 
 @pytest.fixture(autouse=True)
+def programs_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep shader programs: without a GPU, Mesa 22.3 crashes in deleting one.
+
+    It does so in napari alone, when an image and shapes are removed beside a layer that
+    is drawn. A test's window ends its programs with its context anyway.
+    """
+    from vispy.gloo.glir import GlirProgram
+
+    monkeypatch.setattr(GlirProgram, "delete", lambda program: None)
+
+
+@pytest.fixture(autouse=True)
 def nothing_left_behind() -> Iterator[None]:
     """Fail a test that leaves a visible window, a modal dialog or a thread."""
     from qtpy.QtWidgets import QApplication
