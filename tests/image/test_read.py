@@ -188,12 +188,18 @@ def test_importing_the_room_is_light_and_a_script_ends_cleanly(picture: Path) ->
 
 
 def test_an_interrupted_call_does_not_answer_the_next(own: Decoder, picture: Path) -> None:
-    def cancel(*_: object) -> None:
-        raise KeyboardInterrupt
+    def interrupt() -> None:
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
-    timer = threading.Timer(0.5, signal.raise_signal, (signal.SIGINT,))
     own.read(picture)
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
-        own._child.call("time:sleep", 3, timeout=30)
+    # A job in the background of a shell starts with SIGINT ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    timer = threading.Timer(0.5, interrupt)
+    try:
+        timer.start()
+        with pytest.raises(KeyboardInterrupt):
+            own._child.call("time:sleep", 60, timeout=120)
+    finally:
+        timer.cancel()
+        signal.signal(signal.SIGINT, before)
     assert np.array_equal(own.read(picture).pixels, PIXELS)
