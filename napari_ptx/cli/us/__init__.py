@@ -1,0 +1,10 @@
+"""``napari-ptx us``: ultrasound classification, one module for each group of steps."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    help="Ultrasound classification: features, training, prediction, evaluation.",
+    no_args_is_help=True,
+)
