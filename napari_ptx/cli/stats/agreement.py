@@ -1,18 +1,29 @@
-"""``napari-ptx stats``: the statistics of agreement on any table."""
+"""``napari-ptx stats icc`` and ``bland-altman``: agreement on any table."""
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from napari_ptx.cli.show import Json, console
+from napari_ptx.cli.show import Json
+from napari_ptx.cli.stats.answers import (
+    defined,
+    give,
+    interval_row,
+    number,
+    p_value,
+    with_interval,
+)
+from napari_ptx.cli.stats.options import (
+    ClustersOption,
+    ConfidenceOption,
+    SeedOption,
+    TableArgument,
+    names,
+)
 from napari_ptx.cli.tables import Table, TableError, read_table
-
-app = typer.Typer(help="Agreement statistics of any table of measurements.", no_args_is_help=True)
 
 
 class Form(StrEnum):
@@ -33,31 +44,6 @@ class Missing(StrEnum):
     drop = "drop"
 
 
-TableArgument = Annotated[
-    Path,
-    typer.Argument(
-        metavar="TABLE.csv",
-        help="One line for each case and one column for each reader, with a header. Separated "
-        "by commas, semicolons or tabs.",
-        show_default=False,
-    ),
-]
-ConfidenceOption = Annotated[
-    float, typer.Option(min=0.01, max=0.9999, help="Level of the confidence interval.")
-]
-ClustersOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="COLUMN",
-        help="Column that says which rows belong together, as the patient; the intervals are "
-        "then those of a cluster bootstrap.",
-        show_default=False,
-    ),
-]
-SeedOption = Annotated[int, typer.Option(help="Seed of the cluster bootstrap.")]
-
-
-@app.command("icc")
 def icc_command(
     table: TableArgument,
     form: Annotated[
@@ -91,7 +77,7 @@ def icc_command(
     from napari_ptx.stats import StatsError, cluster_bootstrap, icc
 
     read = read_table(table)
-    raters = read.raters(_names(columns))
+    raters = read.raters(names(columns))
     ratings = read.numbers(raters, missing.value)
     groups = None if clusters is None else read.labels(clusters)
     try:
@@ -107,32 +93,29 @@ def icc_command(
                 confidence=confidence,
                 vectorised=True,
             )
-            answer |= {"low": _defined(interval.low), "high": _defined(interval.high)}
+            answer |= {"low": defined(interval.low), "high": defined(interval.high)}
     except StatsError as error:
         raise TableError(f"{table.name}: {error}") from None
     answer |= {"raters": list(raters), **_how(read, groups)}
-    if json_:
-        _print_json(answer)
-        return
-    _print_rows(
+    give(
+        answer,
+        json_,
         f"{answer['name']} of {', '.join(raters)}",
         [
-            ("ICC", _number(answer["value"])),
-            _interval_row(confidence, answer["low"], answer["high"]),
+            ("ICC", number(answer["value"])),
+            interval_row(confidence, answer["low"], answer["high"]),
             ("Subjects", str(answer["n"])),
             ("Readers", str(answer["k"])),
             (
                 "Test of ICC = 0",
-                f"F({answer['df1']:g}, {answer['df2']:g}) = {_number(answer['f'])}, "
-                f"p = {_p(answer['p'])}",
+                f"F({answer['df1']:g}, {answer['df2']:g}) = {number(answer['f'])}, "
+                f"p = {p_value(answer['p'])}",
             ),
             ("Interval", answer["interval"]),
         ],
-        answer["note"],
     )
 
 
-@app.command("bland-altman")
 def bland_altman_command(
     table: TableArgument,
     columns: Annotated[
@@ -156,7 +139,7 @@ def bland_altman_command(
     from napari_ptx.stats import StatsError, bland_altman
 
     read = read_table(table)
-    raters = read.raters(_names(columns))
+    raters = read.raters(names(columns))
     if len(raters) != 2:
         raise TableError(
             f"{table.name}: Bland-Altman compares 2 columns, and there are {len(raters)} "
@@ -176,33 +159,25 @@ def bland_altman_command(
     except StatsError as error:
         raise TableError(f"{table.name}: {error}") from None
     answer = {**result.to_json(), "columns": list(raters), **_how(read, groups)}
-    if json_:
-        _print_json(answer)
-        return
     percent = answer["percent"]
-    _print_rows(
+    give(
+        answer,
+        json_,
         f"Bland-Altman, {raters[1]} - {raters[0]}",
         [
             ("Pairs", str(answer["n"])),
-            ("Bias", _with_interval(answer["bias"], answer["bias_ci"])),
+            ("Bias", with_interval(answer["bias"], answer["bias_ci"])),
             ("Bias in percent of the mean", "" if percent is None else f"{percent:+.1f}%"),
-            ("SD of the differences", _number(answer["sd"])),
-            ("Lower limit of agreement", _with_interval(answer["loa_low"], answer["loa_low_ci"])),
-            ("Upper limit of agreement", _with_interval(answer["loa_high"], answer["loa_high_ci"])),
+            ("SD of the differences", number(answer["sd"])),
+            ("Lower limit of agreement", with_interval(answer["loa_low"], answer["loa_low_ci"])),
+            ("Upper limit of agreement", with_interval(answer["loa_high"], answer["loa_high_ci"])),
             (
                 "Difference on mean",
-                f"slope {_number(answer['slope'])}, p = {_p(answer['slope_p'])}",
+                f"slope {number(answer['slope'])}, p = {p_value(answer['slope_p'])}",
             ),
             ("Intervals", f"{100 * confidence:g}%, {answer['interval']}"),
         ],
-        answer["note"],
     )
-
-
-def _names(columns: str | None) -> list[str]:
-    if columns is None:
-        return []
-    return [name.strip() for name in columns.split(",") if name.strip()]
 
 
 def _how(table: Table, groups: tuple[str, ...] | None) -> dict[str, Any]:
@@ -220,43 +195,3 @@ def _how(table: Table, groups: tuple[str, ...] | None) -> dict[str, Any]:
             note = f"Patients have several rows, which the interval ignores: add --clusters {name}."
             return {"interval": "independent rows", "note": note}
     return {"interval": "independent rows", "note": None}
-
-
-def _print_json(answer: dict[str, Any]) -> None:
-    typer.echo(json.dumps(answer, allow_nan=False))
-
-
-def _print_rows(title: str, rows: list[tuple[str, str]], note: str | None) -> None:
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    # column names are the user's: brackets in them are no markup
-    table = RichTable(title=Text(title), title_justify="left", show_header=False)
-    for name, value in rows:
-        table.add_row(name, Text(value))
-    screen = console()
-    screen.print(table)
-    if note:
-        screen.print(note, markup=False, highlight=False, soft_wrap=True)
-
-
-def _interval_row(confidence: float, low: float | None, high: float | None) -> tuple[str, str]:
-    return f"{100 * confidence:g}% interval", f"{_number(low)} to {_number(high)}"
-
-
-def _with_interval(value: float | None, interval: list[float | None]) -> str:
-    return f"{_number(value)} ({_number(interval[0])} to {_number(interval[1])})"
-
-
-def _number(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.4g}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return "undefined"
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _defined(value: Any) -> float | None:
-    return float(value) if value == value else None
