@@ -1,0 +1,14 @@
+"""``napari-ptx stats``: the statistics on any table, one module for each group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+from napari_ptx.cli.stats import agreement
+
+app = typer.Typer(
+    help="Statistics of any table: agreement, and the comparison of scores.",
+    no_args_is_help=True,
+)
+app.command("icc")(agreement.icc_command)
+app.command("bland-altman")(agreement.bland_altman_command)
