@@ -10,11 +10,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["UltrasoundError"]
+__all__ = ["Predictions", "UltrasoundError", "read_predictions", "write_predictions"]
 
 # A module must not have the name of a function: once loaded, it would hide it.
 _HOMES: dict[str, tuple[str, ...]] = {
     "errors": ("UltrasoundError",),
+    "predictions": ("Predictions", "read_predictions", "write_predictions"),
 }
 
 
