@@ -1,6 +1,6 @@
-"""What the docks of one viewer share: the open study, the open desk, and each other.
+"""What the docks of one viewer share: the open study, desk and predictions, and each other.
 
-A dock never talks to another dock. It asks ``Hub.of(viewer)``, listens to the two
+A dock never talks to another dock. It asks ``Hub.of(viewer)``, listens to its
 signals, and lets the hub open and raise its neighbours.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_warning
 from psygnal import Signal
 
 from napari_ptx.docks import recent
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QWidget
 
     from napari_ptx.study import Desk, Study
+    from napari_ptx.ultrasound import Predictions
 
 DOCKS: Mapping[str, str] = {
     "Study": "napari_ptx.docks.study:StudyDock",
@@ -44,7 +45,7 @@ def of(viewer: Viewer) -> Hub:
 
 
 class Hub:
-    """The open study and desk of one viewer. Get it with ``Hub.of(viewer)``.
+    """The open study, desk and predictions of one viewer. Get it with ``Hub.of(viewer)``.
 
     Expected errors (``PtxError``) end here: they become a napari notification,
     and the method returns ``None`` or ``False``.
@@ -54,6 +55,12 @@ class Hub:
     """A study was opened or closed, or its record changed (``record_changed``)."""
     desk_changed = Signal()
     """A reader's session was opened or closed."""
+    predictions_changed = Signal()
+    """A predictions table was opened or closed, or a reader's session hides or frees it."""
+    threshold_changed = Signal()
+    """A model's threshold was set by hand, or put back (``threshold_overrides``)."""
+    prediction_wanted = Signal(int)
+    """The Predictions dock is to show this row of the table (``wanted_row``)."""
 
     of = staticmethod(of)
 
@@ -63,6 +70,9 @@ class Hub:
         self._living = 0
         self.study: Study | None = None
         self.desk: Desk | None = None
+        self._predictions: Predictions | None = None
+        self.threshold_overrides: dict[str, float] = {}
+        self.wanted_row: int | None = None
 
     @property
     def blinded(self) -> bool:
@@ -110,6 +120,7 @@ class Hub:
             return None
         # Docks that show other readers' work clear it before the reader sees anything.
         self.desk_changed.emit()
+        self._tell_predictions()
         self.show("Reading")
         return self.desk
 
@@ -120,6 +131,65 @@ class Hub:
             # The Reading dock writes what is still open while the desk can take it.
             self.desk_changed.emit()
             desk.close()
+            self._tell_predictions()
+
+    # The predictions
+
+    @property
+    def predictions(self) -> Predictions | None:
+        """The open predictions table; ``None`` while a reader is at work."""
+        return None if self.blinded else self._predictions
+
+    def open_predictions(self, path: str | Path, **options: Any) -> Predictions | None:
+        """Open a predictions table in place of the one that is open.
+
+        ``options`` are those of ``read_predictions``: which column is the truth, say.
+        """
+        from napari_ptx.ultrasound import read_predictions
+
+        if self.blinded:
+            show_warning("Predictions stay closed while a reader is at work.")
+            return None
+        try:
+            predictions = read_predictions(path, **options)
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        self._set_predictions(predictions)
+        return predictions
+
+    def close_predictions(self) -> None:
+        """Close the predictions table."""
+        if self._predictions is not None:
+            self._set_predictions(None)
+
+    def set_threshold(self, model: str, threshold: float) -> None:
+        """Set a model's threshold by hand, in every dock; the table stays as it is."""
+        self.threshold_overrides[model] = threshold
+        self.threshold_changed.emit()
+
+    def reset_thresholds(self) -> None:
+        """Put back the thresholds of the table."""
+        if self.threshold_overrides:
+            self.threshold_overrides.clear()
+            self.threshold_changed.emit()
+
+    def show_prediction(self, row: int) -> None:
+        """Show one row of the predictions table, with its image, in the Predictions dock."""
+        if self.predictions is not None:
+            self.wanted_row = row
+            self.show("Predictions")
+            self.prediction_wanted.emit(row)
+
+    def _set_predictions(self, predictions: Predictions | None) -> None:
+        self._predictions = predictions
+        self.threshold_overrides.clear()
+        self.wanted_row = None
+        self.predictions_changed.emit()
+
+    def _tell_predictions(self) -> None:
+        if self._predictions is not None:
+            self.predictions_changed.emit()
 
     # The docks
 

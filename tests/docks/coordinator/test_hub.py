@@ -82,3 +82,44 @@ def _alive(widget: StudyDock) -> bool:
     except RuntimeError:
         return False
     return True
+
+
+def test_predictions_are_shared_and_their_thresholds_too(
+    hub: Hub, tmp_path: Path, told: list[str]
+) -> None:
+    heard: list[str] = []
+    hub.predictions_changed.connect(lambda: heard.append("predictions"))
+    hub.threshold_changed.connect(lambda: heard.append("threshold"))
+    table = tmp_path / "predictions.csv"
+    table.write_text("case,label,svm\na,0,0.2\nb,1,0.4\n")
+    assert hub.open_predictions(table) is hub.predictions
+    assert hub.predictions.models == ("svm",)
+    hub.set_threshold("svm", 0.3)
+    assert hub.threshold_overrides == {"svm": 0.3}
+    hub.reset_thresholds()
+    hub.reset_thresholds()
+    assert hub.threshold_overrides == {}
+    assert heard == ["predictions", "threshold", "threshold"]
+    assert hub.open_predictions(tmp_path / "none.csv") is None
+    assert "is not a file" in told[-1]
+    assert hub.predictions is not None  # what was open stays open
+    hub.close_predictions()
+    assert hub.predictions is None
+
+
+def test_predictions_are_hidden_while_a_reader_is_at_work(
+    hub: Hub, new_study_file: Path, tmp_path: Path, told: list[str]
+) -> None:
+    table = tmp_path / "predictions.csv"
+    table.write_text("case,label,svm\na,0,0.2\nb,1,0.4\n")
+    hub.open_predictions(table)
+    seen: list[bool] = []
+    hub.predictions_changed.connect(lambda: seen.append(hub.predictions is not None))
+    hub.open_study(new_study_file)
+    hub.open_desk("A", 1)
+    assert hub.predictions is None
+    assert hub.open_predictions(table) is None
+    assert "while a reader is at work" in told[-1]
+    hub.close_desk()
+    assert hub.predictions is not None
+    assert seen == [False, True]
