@@ -73,9 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.Abort:
         Console(stderr=True).print("Stopped.")
         return 130
+    # Usage errors carry their own text; typer vendors click, so they are
+    # known by what they can do, not by an import of click. Others go on.
     except Exception as error:
-        # Usage errors carry their own text; typer vendors click, so they are
-        # known by what they can do, not by an import of click.
         show = getattr(error, "show", None)
         if show is None:
             raise

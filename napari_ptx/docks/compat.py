@@ -54,9 +54,11 @@ def focus_canvas(viewer: Viewer) -> None:
 
 
 def revealing_parts(viewer: Viewer) -> list[QWidget]:
-    """Give what can unblind or only costs room: layer list, layer controls, menus."""
+    """Give what can unblind or only costs room: layer list and controls, menus, status bar."""
     qt_viewer = viewer.window._qt_viewer
-    return [qt_viewer.dockLayerList, qt_viewer.dockLayerControls, main_window(viewer).menuBar()]
+    window = main_window(viewer)
+    panels = [qt_viewer.dockLayerList, qt_viewer.dockLayerControls]
+    return [*panels, window.menuBar(), window.statusBar()]
 
 
 def zoom_to_pixels(viewer: Viewer, layer: Layer) -> float:

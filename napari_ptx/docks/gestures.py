@@ -7,6 +7,7 @@ gesture was given up.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -227,7 +228,7 @@ class Polygon(Gesture):
         return (*self.drawing.outlines, Outline(np.array(points), frame=self.frame))
 
 
-class _Change(Gesture):
+class _Change(Gesture, ABC):
     """A change of one lesion's line while the mouse drags.
 
     Where the line would cross itself it stays as it was.
@@ -240,9 +241,9 @@ class _Change(Gesture):
         self.replaces = index
         self.before = self.after = drawing.outlines[index]
 
+    @abstractmethod
     def change(self, to: tuple[float, float]) -> Outline:
         """Give the outline for the mouse where it is now."""
-        raise NotImplementedError
 
     def move(self, pointer: Pointer) -> Stroke | None:
         super().move(pointer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -145,9 +146,9 @@ class ReadingController:
     def actions(self) -> dict[str, Callable[..., object]]:
         """What the keys do (``keys.READING``)."""
         return {
-            "tool_outline": self.tool_outline,
-            "tool_polygon": self.tool_polygon,
-            "tool_edit": self.tool_edit,
+            "tool_outline": partial(self.set_tool, Tool.OUTLINE),
+            "tool_polygon": partial(self.set_tool, Tool.POLYGON),
+            "tool_edit": partial(self.set_tool, Tool.EDIT),
             "cancel": self.drawing.cancel,
             "take_corner": self.drawing.take_corner,
             "undo": self.undo,
@@ -155,14 +156,14 @@ class ReadingController:
             "smooth": self.smooth,
             "delete": self.delete,
             "clear": self.clear,
-            "brush_smaller": self.brush_smaller,
-            "brush_larger": self.brush_larger,
+            "brush_smaller": partial(self._scale_brush, 1 / 1.25),
+            "brush_larger": partial(self._scale_brush, 1.25),
             "pan": self.drawing.hold_pan,
             "hide": self.drawing.hold_hide,
             "reset_window": self.case.reset_window,
             "fit": self.case.fit,
-            "frame_back": self.frame_back,
-            "frame_on": self.frame_on,
+            "frame_back": partial(self.case.step_frame, -1),
+            "frame_on": partial(self.case.step_frame, 1),
             "focus": self.toggle_focus,
             "help": self.help_wanted.emit,
             "finish": self.finish,
@@ -234,18 +235,6 @@ class ReadingController:
         self.drawing.tool = tool
         self.changed.emit()
 
-    def tool_outline(self) -> None:
-        """Arm the outline tool."""
-        self.set_tool(Tool.OUTLINE)
-
-    def tool_polygon(self) -> None:
-        """Arm the polygon tool."""
-        self.set_tool(Tool.POLYGON)
-
-    def tool_edit(self) -> None:
-        """Arm the edit tool."""
-        self.set_tool(Tool.EDIT)
-
     def undo(self) -> None:
         """Take back the last corner of a polygon in hand, or else the last stroke."""
         if self.editable and not self.drawing.take_corner() and self._settle():
@@ -283,15 +272,7 @@ class ReadingController:
             self.drawing.show(())
             self._record((), "clear")
 
-    def brush_smaller(self) -> None:
-        """Push a shorter stretch of the line."""
-        self._set_brush(1 / 1.25)
-
-    def brush_larger(self) -> None:
-        """Push a longer stretch of the line."""
-        self._set_brush(1.25)
-
-    def _set_brush(self, factor: float) -> None:
+    def _scale_brush(self, factor: float) -> None:
         self.drawing.brush = min(max(self.drawing.push_radius * factor, 1.0), 500.0)
         self.said.emit(f"Push: {self.drawing.brush:.0f} pixels to either side.", "info")
 
@@ -339,14 +320,6 @@ class ReadingController:
         self.said.emit(sentence, "warning")
 
     # Looking
-
-    def frame_back(self) -> None:
-        """Show the frame before."""
-        self.case.step_frame(-1)
-
-    def frame_on(self) -> None:
-        """Show the next frame."""
-        self.case.step_frame(1)
 
     def toggle_focus(self) -> None:
         """Show or hide napari's own panels."""

@@ -53,9 +53,18 @@ def state_text(status: RoundStatus) -> str:
         return "after round 1"
     if status.state == "closed":
         return "finished"
+    if status.finished == status.total:
+        return "all read"
     if status.started or status.finished:
         return "in progress"
     return "opened early" if status.early_reason else "open"
+
+
+def _later(status: RoundStatus) -> int:
+    """Rank a session: what is to be read comes before what is only to be closed."""
+    if status.state != "open":
+        return 2
+    return int(status.finished == status.total)
 
 
 class SessionTable(QTableWidget):
@@ -111,8 +120,7 @@ class SessionTable(QTableWidget):
         if chosen is not None and (chosen.reader, chosen.round) in keys:
             self.selectRow(keys.index((chosen.reader, chosen.round)))
         elif keys:
-            states = [status.state for status in self._rows]
-            self.selectRow(states.index("open") if "open" in states else 0)
+            self.selectRow(min(range(len(keys)), key=lambda row: _later(self._rows[row])))
         self.itemSelectionChanged.emit()
         self.updateGeometry()
 

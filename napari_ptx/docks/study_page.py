@@ -133,6 +133,8 @@ class StudyPage(QWidget):
         if session.state == "sealed":
             tip = "Give the reason above; it is recorded" if not self.reason else "Open it (Enter)"
             return f"Open {who} early", tip, bool(self.reason)
+        if session.finished == session.total:
+            return f"Close {who}", "Look at it once more, and close the session (Enter)", True
         if session.started or session.finished:
             return f"Resume reading {who}", "Go on where the session stopped (Enter)", True
         return f"Start reading {who}", "Begin the session with its first case (Enter)", True
