@@ -1,23 +1,44 @@
 """Statistics of reader studies, as pure functions on arrays.
 
-``icc`` and ``icc_needed``, ``bland_altman``, ``cluster_bootstrap``. What cannot be
-computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
+Agreement (``icc``, ``bland_altman``), ROC curves and their comparison (``compare_auc``,
+``roc_curve``, thresholds), intervals for clustered rows (``cluster_bootstrap``). What
+cannot be computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
+from napari_ptx.stats.auc import AUCComparison, AUCTest, compare_auc
 from napari_ptx.stats.bland_altman import BlandAltman, bland_altman
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS, BootstrapInterval, cluster_bootstrap
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
+from napari_ptx.stats.multiplicity import holm
+from napari_ptx.stats.roc import (
+    RocBand,
+    RocCurve,
+    roc_band,
+    roc_curve,
+    threshold_for_sensitivity,
+    youden,
+)
 
 __all__ = [
     "FEW_CLUSTERS",
     "FORMS",
     "ICC",
+    "AUCComparison",
+    "AUCTest",
     "BlandAltman",
     "BootstrapInterval",
+    "RocBand",
+    "RocCurve",
     "StatsError",
     "bland_altman",
     "cluster_bootstrap",
+    "compare_auc",
+    "holm",
     "icc",
     "icc_needed",
+    "roc_band",
+    "roc_curve",
+    "threshold_for_sensitivity",
+    "youden",
 ]

@@ -68,6 +68,42 @@ def confidence_level(confidence: float) -> float:
     return float(confidence)
 
 
+def two_classes(truth: ArrayLike) -> NDArray[np.bool_]:
+    """Give a truth of 0 and 1 as booleans; both classes must be there.
+
+    Raises
+    ------
+    StatsError
+        For missing values, values other than 0 and 1, and a single class.
+    """
+    positive = binary(truth)
+    if positive.all() or not positive.any():
+        kind = "positive (1)" if positive.all() else "negative (0)"
+        raise StatsError(
+            f"Both classes are needed, and all {len(positive)} cases of the truth are {kind}."
+        )
+    return positive
+
+
+def binary(truth: ArrayLike) -> NDArray[np.bool_]:
+    """Give a truth of 0 and 1 as booleans.
+
+    Raises
+    ------
+    StatsError
+        For missing values, values other than 0 and 1, and no values.
+    """
+    values = numbers(truth, "truth")
+    if values.ndim != 1 or not len(values):
+        raise StatsError(f"The truth must be one row of 0 and 1, not of shape {values.shape}.")
+    if np.isnan(values).any():
+        raise StatsError(f"The truth is missing {places(np.isnan(values), 'case')}.")
+    wrong = (values != 0.0) & (values != 1.0)
+    if wrong.any():
+        raise StatsError(f"The truth must be 0 or 1, and is {values[wrong][0]:g} for a case.")
+    return np.asarray(values == 1.0)
+
+
 def cluster_codes(clusters: Iterable[Any], rows: int) -> tuple[NDArray[np.intp], int]:
     """Number the clusters 0, 1, ... in the order of their first row.
 
