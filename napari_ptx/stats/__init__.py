@@ -11,6 +11,7 @@ from napari_ptx.stats.bootstrap import FEW_CLUSTERS, BootstrapInterval, cluster_
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
 from napari_ptx.stats.multiplicity import holm
+from napari_ptx.stats.recount import Counts, Recount, recount
 from napari_ptx.stats.roc import (
     RocBand,
     RocCurve,
@@ -28,6 +29,8 @@ __all__ = [
     "AUCTest",
     "BlandAltman",
     "BootstrapInterval",
+    "Counts",
+    "Recount",
     "RocBand",
     "RocCurve",
     "StatsError",
@@ -37,6 +40,7 @@ __all__ = [
     "holm",
     "icc",
     "icc_needed",
+    "recount",
     "roc_band",
     "roc_curve",
     "threshold_for_sensitivity",
