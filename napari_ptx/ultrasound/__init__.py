@@ -10,12 +10,35 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-__all__ = ["Predictions", "UltrasoundError", "read_predictions", "write_predictions"]
+__all__ = [
+    "CaseImage",
+    "Crop",
+    "Extractor",
+    "Predictions",
+    "UltrasoundError",
+    "case_image",
+    "load_case",
+    "read_predictions",
+    "sonogram",
+    "write_predictions",
+]
 
 # A module must not have the name of a function: once loaded, it would hide it.
 _HOMES: dict[str, tuple[str, ...]] = {
+    "borders": ("sonogram",),
+    "cases": (
+        "CaseImage",
+        "case_image",
+        "load_case",
+    ),
+    "crop": ("Crop",),
     "errors": ("UltrasoundError",),
-    "predictions": ("Predictions", "read_predictions", "write_predictions"),
+    "predictions": (
+        "Predictions",
+        "read_predictions",
+        "write_predictions",
+    ),
+    "radiomics": ("Extractor",),
 }
 
 
