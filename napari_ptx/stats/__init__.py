@@ -1,13 +1,22 @@
 """Statistics of reader studies, as pure functions on arrays.
 
 Agreement (``icc``, ``bland_altman``), ROC curves and their comparison (``compare_auc``,
-``roc_curve``, thresholds), intervals for clustered rows (``cluster_bootstrap``). What
-cannot be computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
+``roc_curve``, thresholds), metrics of a threshold, calibration, decision curves, counts
+behind printed metrics (``recount``), intervals for clustered rows (``cluster_bootstrap``).
+What cannot be computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
 from napari_ptx.stats.auc import AUCComparison, AUCTest, compare_auc
 from napari_ptx.stats.bland_altman import BlandAltman, bland_altman
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS, BootstrapInterval, cluster_bootstrap
+from napari_ptx.stats.calibration import (
+    Calibration,
+    brier_score,
+    calibration,
+    calibration_curve,
+)
+from napari_ptx.stats.decision import DecisionCurve, decision_curve
+from napari_ptx.stats.diagnostic import METRICS, Diagnostic, diagnostic
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
 from napari_ptx.stats.multiplicity import holm
@@ -25,18 +34,27 @@ __all__ = [
     "FEW_CLUSTERS",
     "FORMS",
     "ICC",
+    "METRICS",
     "AUCComparison",
     "AUCTest",
     "BlandAltman",
     "BootstrapInterval",
+    "Calibration",
     "Counts",
+    "DecisionCurve",
+    "Diagnostic",
     "Recount",
     "RocBand",
     "RocCurve",
     "StatsError",
     "bland_altman",
+    "brier_score",
+    "calibration",
+    "calibration_curve",
     "cluster_bootstrap",
     "compare_auc",
+    "decision_curve",
+    "diagnostic",
     "holm",
     "icc",
     "icc_needed",

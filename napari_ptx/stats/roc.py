@@ -15,8 +15,7 @@ from napari_ptx.stats.tables import (
     cluster_codes,
     confidence_level,
     numbers,
-    places,
-    two_classes,
+    truth_and_score,
 )
 
 Floats = NDArray[np.float64]
@@ -222,37 +221,6 @@ def threshold_for_sensitivity(truth: ArrayLike, score: ArrayLike, sensitivity: f
     # 0.9 of 10 positives are 9, whatever the rounding of the product
     needed = math.ceil(sensitivity * true[-1] * (1.0 - 1e-12))
     return _midway(ranked.thresholds, int(np.argmax(true >= needed)))
-
-
-def truth_and_score(truth: ArrayLike, score: ArrayLike) -> tuple[NDArray[np.bool_], Floats]:
-    """Check a truth with both classes and a finite score for each of its cases.
-
-    Raises
-    ------
-    StatsError
-        As ``roc_curve``.
-    """
-    positive = two_classes(truth)
-    return positive, finite_row(score, len(positive), "score")
-
-
-def finite_row(values: ArrayLike, rows: int, what: str) -> Floats:
-    """Check that there is a finite number for each of ``rows`` cases.
-
-    Raises
-    ------
-    StatsError
-        For missing or infinite values, and another shape.
-    """
-    row = numbers(values, what)
-    if row.shape != (rows,):
-        raise StatsError(f"There must be one {what} for each of {rows} cases, not {row.shape}.")
-    wrong = ~np.isfinite(row)
-    if wrong.any():
-        raise StatsError(
-            f"The {what} is missing or infinite {places(wrong, 'case')}; leave out these cases."
-        )
-    return row
 
 
 class _Ranked:

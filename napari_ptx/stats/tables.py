@@ -104,6 +104,54 @@ def binary(truth: ArrayLike) -> NDArray[np.bool_]:
     return np.asarray(values == 1.0)
 
 
+def truth_and_score(
+    truth: ArrayLike, score: ArrayLike
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Check a truth with both classes and a finite score for each of its cases.
+
+    Raises
+    ------
+    StatsError
+        As ``two_classes`` and ``finite_row``.
+    """
+    positive = two_classes(truth)
+    return positive, finite_row(score, len(positive), "score")
+
+
+def finite_row(values: ArrayLike, rows: int, what: str) -> NDArray[np.float64]:
+    """Check that there is a finite number for each of ``rows`` cases.
+
+    Raises
+    ------
+    StatsError
+        For missing or infinite values, and another shape.
+    """
+    row = numbers(values, what)
+    if row.shape != (rows,):
+        raise StatsError(f"There must be one {what} for each of {rows} cases, not {row.shape}.")
+    wrong = ~np.isfinite(row)
+    if wrong.any():
+        raise StatsError(
+            f"The {what} is missing or infinite {places(wrong, 'case')}; leave out these cases."
+        )
+    return row
+
+
+def probabilities(probability: ArrayLike, rows: int) -> NDArray[np.float64]:
+    """Check that there is a probability for each of ``rows`` cases.
+
+    Raises
+    ------
+    StatsError
+        For missing values, values that are not between 0 and 1, and another shape.
+    """
+    given = finite_row(probability, rows, "probability")
+    wrong = (given < 0.0) | (given > 1.0)
+    if wrong.any():
+        raise StatsError(f"Probabilities must lie between 0 and 1; one is {given[wrong][0]:g}.")
+    return given
+
+
 def cluster_codes(clusters: Iterable[Any], rows: int) -> tuple[NDArray[np.intp], int]:
     """Number the clusters 0, 1, ... in the order of their first row.
 

@@ -5,8 +5,19 @@ import importlib
 
 import pytest
 
+MODULES = [
+    "auc",
+    "bland_altman",
+    "bootstrap",
+    "calibration",
+    "decision",
+    "diagnostic",
+    "icc",
+    "roc",
+]
 
-@pytest.mark.parametrize("name", ["icc", "bland_altman", "bootstrap"])
+
+@pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_the_docstrings_run(name: str) -> None:
     module = importlib.import_module(f"napari_ptx.stats.{name}")
     result = doctest.testmod(module)
