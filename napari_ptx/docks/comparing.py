@@ -11,7 +11,7 @@ from napari_ptx.docks.compat import zoom_to_pixels
 if TYPE_CHECKING:
     import napari.layers
     from napari import Viewer
-    from napari.layers import Shapes
+    from napari.layers import Layer, Shapes
 
     from napari_ptx.docks.tasks import ShownCase
 
@@ -51,10 +51,17 @@ class ComparedCase:
         self._viewer.layers.selection.active = self._image
         self.case = shown.case
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of the case: the image, then the outlines."""
+        return tuple(
+            layer for layer in (self._image, *self._outlines.values()) if layer is not None
+        )
+
     def clear(self) -> None:
         """Take the case out of the viewer, as before a blinded session."""
-        for layer in (self._image, *self._outlines.values()):
-            if layer is not None and layer in self._viewer.layers:
+        for layer in self.layers:
+            if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
         self._image = None
         self._outlines.clear()

@@ -30,6 +30,7 @@ DOCKS: Mapping[str, str] = {
     "Study": "napari_ptx.docks.study:StudyDock",
     "Reading": "napari_ptx.docks.reading:ReadingDock",
     "Agreement": "napari_ptx.docks.agreement:AgreementDock",
+    "Predictions": "napari_ptx.docks.predictions:PredictionsDock",
 }
 """The docks by the name they have in the manifest."""
 

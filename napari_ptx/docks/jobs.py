@@ -220,6 +220,7 @@ class JobBar(QWidget):
     def _end(self) -> None:
         self._timer.stop()
         self._call = None
+        self._text.clear()
         activity, self._activity = self._activity, None
         if activity is not None:
             activity.close()

@@ -84,6 +84,13 @@ READING: tuple[Shortcut, ...] = (
 )
 
 
+REVIEW: tuple[Shortcut, ...] = (
+    Shortcut("J", "next_case", "The next case of the list", "case"),
+    Shortcut("K", "back", "The case before in the list", "case"),
+)
+"""The keys on a case that the Predictions dock shows; napari's own stay."""
+
+
 def label(action: str) -> str:
     """Give the first key of an action, as a person reads it."""
     return next(shortcut.label for shortcut in READING if shortcut.action == action)
@@ -106,6 +113,12 @@ def unbind(layer: Layer) -> None:
     for shortcut in READING:
         layer.bind_key(shortcut.key, None)
     layer.bind_key(..., None)
+
+
+def bind_review(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys that walk through predicted cases on a layer of such a case."""
+    for shortcut in REVIEW:
+        layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
 
 
 def _nothing(_layer: Any) -> None:

@@ -166,6 +166,45 @@ def replace_outlines(
     return True
 
 
+def add_map(
+    viewer: Viewer,
+    values: NDArray[np.float32],
+    image: Image,
+    *,
+    name: str,
+    origin: tuple[float, float],
+    step: tuple[float, float],
+) -> napari.layers.Image:
+    """Lay a map of values over a part of an image; the image shows through.
+
+    Parameters
+    ----------
+    values
+        ``(y, x)``; NaN is transparent.
+    origin
+        Where the centre of the first value lies, in pixels ``(y, x)`` of the image.
+    step
+        How far values are apart, in pixels ``(y, x)`` of the image.
+    """
+    known = grid(image)
+    scale = tuple(known["scale"][-2:])
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return viewer.add_image(
+        values,
+        name=name,
+        colormap="inferno",
+        opacity=0.5,
+        blending="translucent_no_depth",
+        contrast_limits=(low, high if high > low else low + 1.0),
+        scale=tuple(one * far for one, far in zip(scale, step, strict=True)),
+        translate=tuple(one * start for one, start in zip(scale, origin, strict=True)),
+        units=known["units"][-2:],
+        axis_labels=known["axis_labels"][-2:],
+        metadata={"ptx": {"kind": "map"}},
+    )
+
+
 def _regrid(layer: napari.layers.Layer, image: Image) -> None:
     values = grid(image)
     if tuple(layer.scale) != values["scale"]:

@@ -25,6 +25,19 @@ def study_folder() -> Path:
     return Path(text).expanduser() if text else Path.home() / "napari-ptx"
 
 
+def reviewer() -> str:
+    """Give the name that is written beside comments on predictions, or ""."""
+    group = _group("review")
+    return "" if group is None else group.name.strip()
+
+
+def set_reviewer(name: str) -> None:
+    """Remember the name that is written beside comments."""
+    group = _group("review")
+    if group is not None:
+        group.name = name.strip()
+
+
 def outline_width() -> float:
     """Give the width of compared outlines, in screen pixels."""
     group = _group("agreement")

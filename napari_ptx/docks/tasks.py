@@ -218,6 +218,18 @@ def show_case(
         return ShownCase(case, study.image(case), outlines)
 
 
+def show_row(
+    case: str, image: Path, roi: str, label: str, progress: Progress | None = None
+) -> ShownCase:
+    """Read the image of a row of a table, and the outlines of its ROI (a path, or "")."""
+    from napari_ptx.image import read_image
+    from napari_ptx.roi import read_roi
+
+    picture = read_image(image)
+    outlines = read_roi(roi, shape=picture.shape[-2:]) if roi else ()
+    return ShownCase(case, picture, {label: outlines})
+
+
 def reading_label(reader: str, round: int) -> str:
     """Name a reading as the tables of agreement, the layers and the legends do."""
     return f"{reader}, round {round}"
