@@ -10,19 +10,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ptx.figures.agreement import bland_altman_figure, highlight, scatter_figure
+    from napari_ptx.figures.benefit import calibration_figure, decision_figure
+    from napari_ptx.figures.delong import delong_figure
     from napari_ptx.figures.forest import forest_figure
     from napari_ptx.figures.overlap import overlap_figure
     from napari_ptx.figures.parts import POINTS
+    from napari_ptx.figures.probabilities import probabilities_figure
+    from napari_ptx.figures.radar import radar_figure
+    from napari_ptx.figures.roc import roc_figure, roc_table
     from napari_ptx.figures.save import save_figure
     from napari_ptx.figures.style import colours, theme
+    from napari_ptx.figures.training import epochs_figure
 
 __all__ = [
     "POINTS",
     "bland_altman_figure",
+    "calibration_figure",
     "colours",
+    "decision_figure",
+    "delong_figure",
+    "epochs_figure",
     "forest_figure",
     "highlight",
     "overlap_figure",
+    "probabilities_figure",
+    "radar_figure",
+    "roc_figure",
+    "roc_table",
     "save_figure",
     "scatter_figure",
     "theme",
@@ -32,10 +46,18 @@ __all__ = [
 _HOME = {
     "POINTS": "parts",
     "bland_altman_figure": "agreement",
+    "calibration_figure": "benefit",
     "colours": "style",
+    "decision_figure": "benefit",
+    "delong_figure": "delong",
+    "epochs_figure": "training",
     "forest_figure": "forest",
     "highlight": "agreement",
     "overlap_figure": "overlap",
+    "probabilities_figure": "probabilities",
+    "radar_figure": "radar",
+    "roc_figure": "roc",
+    "roc_table": "roc",
     "save_figure": "save",
     "scatter_figure": "agreement",
     "theme": "style",

@@ -26,6 +26,8 @@ MOST_COLOURS = 6
 COLUMN_WIDTH = 3.5
 """Inches: one column of a journal page (89 mm)."""
 
+_DASHES = ("-", (0, (4.0, 1.5)), (0, (1.0, 1.2)), (0, (5.0, 1.2, 1.0, 1.2)))
+
 
 def colours(names: Sequence[str], theme: Theme = "light") -> dict[str, str]:
     """Give each reader or model its colour, by its place in ``names``.
@@ -36,6 +38,11 @@ def colours(names: Sequence[str], theme: Theme = "light") -> dict[str, str]:
     """
     family = _FAMILIES[theme]
     return {name: family[place % len(family)] for place, name in enumerate(names)}
+
+
+def dashes(names: Sequence[str]) -> dict[str, Any]:
+    """Give each model the style of its line: solid, and others where the colours repeat."""
+    return {name: _DASHES[place // MOST_COLOURS % len(_DASHES)] for place, name in enumerate(names)}
 
 
 def quiet(theme: Theme = "light") -> str:
