@@ -19,6 +19,7 @@ from napari_ptx.stats.decision import DecisionCurve, decision_curve
 from napari_ptx.stats.diagnostic import METRICS, Diagnostic, diagnostic
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.icc import FORMS, ICC, icc, icc_needed
+from napari_ptx.stats.mrmc import MRMC, Components, MRMCInterval, MRMCTest, mrmc
 from napari_ptx.stats.multiplicity import holm
 from napari_ptx.stats.recount import Counts, Recount, recount
 from napari_ptx.stats.roc import (
@@ -35,14 +36,18 @@ __all__ = [
     "FORMS",
     "ICC",
     "METRICS",
+    "MRMC",
     "AUCComparison",
     "AUCTest",
     "BlandAltman",
     "BootstrapInterval",
     "Calibration",
+    "Components",
     "Counts",
     "DecisionCurve",
     "Diagnostic",
+    "MRMCInterval",
+    "MRMCTest",
     "Recount",
     "RocBand",
     "RocCurve",
@@ -58,6 +63,7 @@ __all__ = [
     "holm",
     "icc",
     "icc_needed",
+    "mrmc",
     "recount",
     "roc_band",
     "roc_curve",
