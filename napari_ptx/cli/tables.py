@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,9 @@ LABEL_COLUMNS = ("subject", "case", "patient")
 """Columns that name a row; every other column is a rater unless the user chooses."""
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-_MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none"})
+"""What stands for a missing number, in lower case."""
+
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _COMMA_NUMBER = re.compile(r"[+-]?(\d*,\d+|\d+)([eE][+-]?\d+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
@@ -104,6 +106,32 @@ class Table:
             )
         return tuple(wanted)
 
+    def where(self, column: str, value: str) -> Table:
+        """Give the table of those rows that have ``value`` in a column.
+
+        Raises
+        ------
+        TableError
+            Where there are none.
+        """
+        cells = [cell.strip() for cell in self.text(column)]
+        kept = [i for i, cell in enumerate(cells) if cell == value]
+        if not kept:
+            raise TableError(
+                f"{self.path.name} has no row with {value!r} in the column {column!r}; there "
+                f"are: {', '.join(dict.fromkeys(cells))}."
+            )
+        return replace(
+            self,
+            rows=tuple(self.rows[i] for i in kept),
+            lines=tuple(self.lines[i] for i in kept),
+        )
+
+    def has_number(self, column: str) -> bool:
+        """Whether any cell of a column can be read as a number."""
+        cells = (cell.strip() for cell in self.text(column))
+        return any(_NUMBER.fullmatch(cell) or _COMMA_NUMBER.fullmatch(cell) for cell in cells)
+
     def numbers(self, columns: Sequence[str], missing: str = "raise") -> NDArray[np.float64]:
         """Give columns as numbers ``(rows, columns)``; an empty cell is NaN.
 
@@ -122,7 +150,7 @@ class Table:
         for i, row in enumerate(cells):
             for j, cell in enumerate(row):
                 where = f"line {self.lines[i]}, column {columns[j]!r}"
-                if cell.lower() in _MISSING:
+                if cell.lower() in MISSING:
                     absent.append(where)
                 elif (_COMMA_NUMBER if comma else _NUMBER).fullmatch(cell):
                     values[i, j] = float(cell.replace(",", "."))
@@ -131,13 +159,13 @@ class Table:
         if text:
             raise TableError(
                 f"{self.path.name}: what should be a number is not, in {_count(text)}.",
-                _first(text),
+                listed(text),
             )
         if absent and missing == "raise":
             raise TableError(
                 f"{self.path.name}: a number is missing in {_count(absent)}; fill it in, or leave "
                 "these rows out by --missing drop.",
-                _first(absent),
+                listed(absent),
             )
         if np.isinf(values).any():
             raise TableError(f"{self.path.name}: a number is too large to compute with.")
@@ -191,7 +219,7 @@ def read_table(path: Path) -> Table:
         raise TableError(
             f"{path.name}: not every line has {len(parsed[mark][0][1])} cells separated by "
             f"{_DELIMITERS[mark]}, as the header has.",
-            _first([f"line {line}: {len(row)} cells" for line, row in _uneven(parsed[mark])]),
+            listed([f"line {line}: {len(row)} cells" for line, row in _uneven(parsed[mark])]),
         )
     (_, header_cells), *body = parsed[even[0]]
     names = tuple(name.strip() for name in header_cells)
@@ -247,6 +275,7 @@ def _count(found: Sequence[str]) -> str:
     return "1 cell" if len(found) == 1 else f"{len(found)} cells"
 
 
-def _first(found: Sequence[str]) -> list[str]:
+def listed(found: Sequence[str]) -> list[str]:
+    """Give the first twenty lines of the details of an error, and how many more there are."""
     more = [f"... and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
     return [*found[:_SHOWN], *more]

@@ -9,6 +9,7 @@ import typer
 
 from napari_ptx.cli.show import Json
 from napari_ptx.cli.stats.answers import (
+    clusters_note,
     defined,
     give,
     interval_row,
@@ -19,6 +20,8 @@ from napari_ptx.cli.stats.answers import (
 from napari_ptx.cli.stats.options import (
     ClustersOption,
     ConfidenceOption,
+    Missing,
+    MissingOption,
     SeedOption,
     TableArgument,
     names,
@@ -35,13 +38,6 @@ class Form(StrEnum):
     one_mean = "1,k"
     agreement_mean = "A,k"
     consistency_mean = "C,k"
-
-
-class Missing(StrEnum):
-    """What to do with a missing measurement."""
-
-    refuse = "raise"
-    drop = "drop"
 
 
 def icc_command(
@@ -62,9 +58,7 @@ def icc_command(
         ),
     ] = None,
     confidence: ConfidenceOption = 0.95,
-    missing: Annotated[
-        Missing, typer.Option(help="Refuse missing measurements, or drop their rows.")
-    ] = Missing.refuse,
+    missing: MissingOption = Missing.refuse,
     clusters: ClustersOption = None,
     seed: SeedOption = 0,
     json_: Json = False,
@@ -128,9 +122,7 @@ def bland_altman_command(
         ),
     ] = None,
     confidence: ConfidenceOption = 0.95,
-    missing: Annotated[
-        Missing, typer.Option(help="Refuse missing measurements, or drop their rows.")
-    ] = Missing.refuse,
+    missing: MissingOption = Missing.refuse,
     clusters: ClustersOption = None,
     seed: SeedOption = 0,
     json_: Json = False,
@@ -182,16 +174,6 @@ def bland_altman_command(
 
 def _how(table: Table, groups: tuple[str, ...] | None) -> dict[str, Any]:
     """How the interval was made, and a note where its rows are not independent."""
-    from napari_ptx.stats import FEW_CLUSTERS
-
-    if groups is not None and len(set(groups)) < len(groups):
-        few = len(set(groups)) < FEW_CLUSTERS
-        note = f"Fewer than {FEW_CLUSTERS} clusters: the interval tends to be too narrow."
-        return {"interval": "cluster bootstrap, percentile", "note": note if few else None}
-    for name in table.columns:
-        cells = table.text(name) if name.lower() == "patient" else ()
-        patients = [cell for cell in cells if cell.strip()]
-        if groups is None and len(set(patients)) < len(patients):
-            note = f"Patients have several rows, which the interval ignores: add --clusters {name}."
-            return {"interval": "independent rows", "note": note}
-    return {"interval": "independent rows", "note": None}
+    clustered = groups is not None and len(set(groups)) < len(groups)
+    interval = "cluster bootstrap, percentile" if clustered else "independent rows"
+    return {"interval": interval, "note": clusters_note(table, groups)}

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from napari_ptx.cli.show import console
+from napari_ptx.cli.tables import Table
 
 
 def give(
@@ -18,11 +19,11 @@ def give(
     if as_json:
         give_json(answer)
         return
-    from rich.table import Table
+    from rich.table import Table as RichTable
     from rich.text import Text
 
     # column names are the user's: brackets in them are no markup
-    table = Table(title=Text(title), title_justify="left", show_header=False)
+    table = RichTable(title=Text(title), title_justify="left", show_header=False)
     for name, value in rows:
         table.add_row(Text(name), Text(value))
     console().print(table)
@@ -38,6 +39,30 @@ def give_note(note: str | None) -> None:
     """Print a sentence below a table, as it stands and on one line."""
     if note:
         console().print(note, markup=False, highlight=False, soft_wrap=True)
+
+
+def clusters_note(table: Table, groups: Sequence[str] | None) -> str | None:
+    """Say what an interval leaves out: few clusters, or rows of one patient taken apart.
+
+    Parameters
+    ----------
+    table
+        Where a column ``patient`` may tell.
+    groups
+        The cluster of each row, or None where the user names no column.
+    """
+    from napari_ptx.stats import FEW_CLUSTERS
+
+    if groups is not None:
+        few = len(set(groups)) < min(FEW_CLUSTERS, len(groups))
+        note = f"Fewer than {FEW_CLUSTERS} clusters: the interval tends to be too narrow."
+        return note if few else None
+    for name in table.columns:
+        cells = table.text(name) if name.lower() == "patient" else ()
+        patients = [cell for cell in cells if cell.strip()]
+        if len(set(patients)) < len(patients):
+            return f"Patients have several rows, which the interval ignores: add --clusters {name}."
+    return None
 
 
 def interval_row(confidence: float, low: float | None, high: float | None) -> tuple[str, str]:

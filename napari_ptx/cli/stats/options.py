@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class Missing(StrEnum):
+    """What to do with a missing number."""
+
+    refuse = "raise"
+    drop = "drop"
+
 
 TableArgument = Annotated[
     Path,
@@ -28,6 +37,7 @@ ClustersOption = Annotated[
         show_default=False,
     ),
 ]
+MissingOption = Annotated[Missing, typer.Option(help="Refuse missing numbers, or drop their rows.")]
 SeedOption = Annotated[int, typer.Option(help="Seed of the cluster bootstrap.")]
 
 
