@@ -50,7 +50,10 @@ class Cohort:
 
 
 def read_cohort(
-    path: str | os.PathLike[str], *, require: Sequence[str] = ("case", "patient", "image")
+    path: str | os.PathLike[str],
+    *,
+    require: Sequence[str] = ("case", "patient", "image"),
+    unique: Sequence[str] = ("case",),
 ) -> Cohort:
     """Read and check a cohort table.
 
@@ -60,8 +63,11 @@ def read_cohort(
         CSV (UTF-8 with or without a mark, comma or semicolon) or Parquet. Paths in
         it are relative to its folder.
     require
-        Columns that must be there with a value in every row. ``case`` must be
-        unique; files in ``image`` and ``roi`` must exist.
+        Columns that must be there with a value in every row. Files in ``image`` and
+        ``roi`` must exist.
+    unique
+        No two rows may agree in all of these columns, as far as the table has them:
+        ("case", "reader", "round") for a table with several readings of a case.
 
     Raises
     ------
@@ -92,7 +98,8 @@ def read_cohort(
     for number, values in rows:
         if len(values) != len(columns):
             faults.append(f"row {number}: {len(values)} entries for {len(columns)} columns")
-    faults += _check_rows(texts, columns, require, place.parent)
+    identity = [name for name in unique if name in columns]
+    faults += _check_rows(texts, columns, require, identity, place.parent)
     if faults:
         count = f"{len(faults)} fault{'s' if len(faults) > 1 else ''}"
         raise CohortError(f"{place} has {count}; mend each and try again.", faults)
@@ -153,20 +160,23 @@ def _check_rows(
     rows: Sequence[tuple[int, dict[str, str]]],
     columns: Sequence[str],
     require: Sequence[str],
+    identity: Sequence[str],
     folder: Path,
 ) -> list[str]:
     faults = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     for number, row in rows:
         for name in require:
             if not row.get(name):
                 faults.append(f"row {number}, column {name!r}: is empty")
         case = row.get("case")
         if case:
-            first = seen.setdefault(case, number)
+            first = seen.setdefault(tuple(row.get(name, "") for name in identity), number)
             if first != number:
+                others = ", ".join(f"{name} {row[name]}" for name in identity if name != "case")
                 faults.append(
                     f"row {number}, column 'case': {case!r} is already the case of row {first}"
+                    + (f" ({others})" if others else "")
                 )
         for name in _PATHS:
             text = row.get(name)

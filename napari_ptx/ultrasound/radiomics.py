@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from napari_ptx.ultrasound.crop import Crop
 from napari_ptx.ultrasound.errors import UltrasoundError
@@ -69,6 +70,46 @@ class Extractor:
             "setting": dict(self._extractor.settings),
         }
 
+    def only(self, image_type: str, feature_class: str, feature: str, **settings: Any) -> Extractor:
+        """Give an extractor of one feature of one image type, with further settings.
+
+        Raises
+        ------
+        UltrasoundError
+            For a feature that the class does not have.
+        """
+        from radiomics import getFeatureClasses
+
+        names = getFeatureClasses()[feature_class].getFeatureNames()
+        if feature not in names:
+            known = ", ".join(name for name, deprecated in names.items() if not deprecated)
+            raise UltrasoundError(f"{feature_class} has no feature {feature!r}; it has {known}.")
+        one = Extractor(PARAMS)
+        one.liu = False
+        one._extractor.enabledImagetypes = {image_type: {}}
+        one._extractor.enabledFeatures = {feature_class: [feature]}
+        one._extractor.settings.update(settings)
+        return one
+
+    def execute(self, image: Any, mask: Any, *, voxel_based: bool = False) -> dict[str, Any]:
+        """Call PyRadiomics on SimpleITK images; what it only warns of is an error.
+
+        Raises
+        ------
+        UltrasoundError
+            As ``features``.
+        """
+        with _watched() as said:
+            try:
+                values = self._extractor.execute(image, mask, voxelBased=voxel_based)
+            except (ValueError, RuntimeError) as error:  # how it refuses a ROI or a setting
+                raise UltrasoundError(f"PyRadiomics refused it: {error}.") from error
+        if said:
+            raise UltrasoundError(
+                f"PyRadiomics did not compute everything it was asked for: {said[0]}", said[1:]
+            )
+        return dict(values)
+
     def features(self, crop: Crop) -> dict[str, float]:
         """Give the features of a crop under PyRadiomics' names, in its order.
 
@@ -82,16 +123,7 @@ class Extractor:
             a warning), cannot compute a feature, or gives one that is not finite;
             and where "liu2026" does not give 567.
         """
-        image, mask = volume(crop)
-        with _watched() as said:
-            try:
-                values = self._extractor.execute(image, mask)
-            except (ValueError, RuntimeError) as error:  # how it refuses a ROI or a setting
-                raise UltrasoundError(f"PyRadiomics refused it: {error}.") from error
-        if said:
-            raise UltrasoundError(
-                f"PyRadiomics did not compute everything it was asked for: {said[0]}", said[1:]
-            )
+        values = self.execute(*as_volume(crop.pixels, crop.mask, crop.spacing))
         features = {name: float(value) for name, value in values.items()}
         undefined = [name for name, value in features.items() if not math.isfinite(value)]
         if undefined:
@@ -107,17 +139,27 @@ class Extractor:
         return features
 
 
-def volume(crop: Crop) -> tuple[Any, Any]:
-    """Give a crop as SimpleITK images of one slice: grey levels (int16) and mask (uint8)."""
+def as_volume(
+    grey: ArrayLike, mask: ArrayLike, spacing: tuple[float, float] = (1.0, 1.0)
+) -> tuple[Any, Any]:
+    """Give a picture and its mask as SimpleITK volumes of one slice, as PyRadiomics needs them.
+
+    Parameters
+    ----------
+    grey, mask
+        ``(y, x)``; whole grey levels, and what is not zero is ROI.
+    spacing
+        Of the pixels, ``(y, x)``.
+    """
     import SimpleITK as sitk  # noqa: N813 - the name that everybody uses
 
-    y, x = crop.spacing
+    y, x = spacing
     # Not 8 bits: PyRadiomics adds to grey levels in their own type.
-    image: Any = sitk.GetImageFromArray(crop.pixels.astype(np.int16)[np.newaxis])
-    mask: Any = sitk.GetImageFromArray(crop.mask.astype(np.uint8)[np.newaxis])
-    for volume in (image, mask):
+    image: Any = sitk.GetImageFromArray(np.asarray(grey).astype(np.int16)[np.newaxis])
+    label: Any = sitk.GetImageFromArray(np.asarray(mask).astype(np.uint8)[np.newaxis])
+    for volume in (image, label):
         volume.SetSpacing((x, y, 1.0))
-    return image, mask
+    return image, label
 
 
 def _load(file: Path) -> Any:

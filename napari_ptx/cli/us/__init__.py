@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from napari_ptx.cli.us import evaluate, features
+
 app = typer.Typer(
     help="Ultrasound classification: features, training, prediction, evaluation.",
     no_args_is_help=True,
 )
+app.command("features")(features.features)
+app.command("evaluate")(evaluate.evaluate)
