@@ -1,0 +1,121 @@
+"""The state of an unfinished training in one file: tensors and JSON, nothing executable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from napari_ptx.ultrasound.errors import UltrasoundError
+
+FORMAT = "napari-ptx checkpoint 1"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
+    """Write a safetensors file whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Replaced where it exists.
+    tensors
+        By name; on any device, in any memory order.
+    facts
+        Goes into the header as JSON, so that tensors and facts are always of one moment.
+    """
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    part = path.with_name(path.name + ".part")
+    # Through bytes: the library's own writer makes files that only their owner can read.
+    part.write_bytes(save(plain, {"facts": json.dumps(facts)}))
+    part.replace(path)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what ``write_tensors`` wrote.
+
+    Raises
+    ------
+    UltrasoundError
+        The file is missing, damaged, or something else.
+    """
+    try:
+        with safe_open(path, framework="pt") as held:
+            tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
+            facts = json.loads((held.metadata() or {})["facts"])
+    except FileNotFoundError:
+        raise UltrasoundError(f"{path} is missing; copy the whole folder.") from None
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        words = str(error).splitlines()[0]
+        raise UltrasoundError(
+            f"{path} is damaged or no safetensors file ({words}); models are only read from "
+            "safetensors, because a pickle can run any program when it is opened."
+        ) from None
+    return tensors, facts
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
+def write_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, facts: Mapping[str, Any]
+) -> None:
+    """Write everything that the next epoch depends on.
+
+    Random numbers are not in it: they depend only on the seed and the epoch.
+    """
+    tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        for key, value in optimizer.state[parameter].items():
+            tensors[f"adam.{key}.{name}"] = value
+    write_tensors(path, tensors, {"format": FORMAT, **facts})
+
+
+def read_checkpoint(
+    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Any] | None:
+    """Put a training back where it was.
+
+    Returns
+    -------
+    dict or None
+        The facts that were written, or ``None`` where there is no checkpoint; then
+        nothing was changed.
+
+    Raises
+    ------
+    UltrasoundError
+        The file is damaged or does not fit the network.
+    """
+    if not path.exists():
+        return None
+    tensors, facts = read_tensors(path)
+    if facts.get("format") != FORMAT:
+        raise UltrasoundError(f"{path} is no checkpoint of a training; take another folder.")
+    try:
+        network.load_state_dict(
+            {
+                name.removeprefix("model."): value
+                for name, value in tensors.items()
+                if name.startswith("model.")
+            }
+        )
+        for name, parameter in network.named_parameters():
+            state = optimizer.state[parameter]
+            state["step"] = tensors[f"adam.step.{name}"]
+            for key in ("exp_avg", "exp_avg_sq"):
+                # as the parameter lies in memory and on its device
+                state[key] = torch.empty_like(parameter).copy_(tensors[f"adam.{key}.{name}"])
+    except (RuntimeError, KeyError) as error:
+        words = str(error).splitlines()[0]
+        raise UltrasoundError(f"{path} does not fit the network ({words}).") from None
+    return facts
