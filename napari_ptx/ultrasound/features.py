@@ -187,8 +187,8 @@ def extract(
             f"Not one of {len(rows)} cases in {cohort.path} has features; mend what is listed.",
             [f"case {failure['case']}: {failure['reason']}" for failure in about["failures"]],
         )
-    _write(folder / DIAGNOSTICS, lambda path: path.write_text(json.dumps(about, indent=1)))
-    _write(folder / TABLE, lambda path: table.to_parquet(path, index=False))
+    write_file(folder / DIAGNOSTICS, lambda path: path.write_text(json.dumps(about, indent=1)))
+    write_file(folder / TABLE, lambda path: table.to_parquet(path, index=False))
     return _feature_table(table, folder / TABLE, about)
 
 
@@ -232,7 +232,7 @@ def work(row: dict[str, str], options: dict[str, Any], cache: str) -> dict[str, 
             "notes": [case.note, *cut.warnings[1:]] if case.note else list(cut.warnings[1:]),
         },
     }
-    _write(kept, lambda path: path.write_text(json.dumps(answer)))
+    write_file(kept, lambda path: path.write_text(json.dumps(answer)))
     return answer
 
 
@@ -373,8 +373,14 @@ def _about(
     }
 
 
-def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file whole or not at all."""
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all.
+
+    Raises
+    ------
+    UltrasoundError
+        Where the folder cannot be written.
+    """
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
         write(draft)

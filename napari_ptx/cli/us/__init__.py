@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.us import evaluate, features
+from napari_ptx.cli.us import crop, evaluate, features
 
 app = typer.Typer(
     help="Ultrasound classification: features, training, prediction, evaluation.",
     no_args_is_help=True,
 )
+app.command("crop")(crop.crop)
 app.command("features")(features.features)
+app.command("icc")(features.icc)
+app.command("map")(features.map_)
 app.command("evaluate")(evaluate.evaluate)

@@ -3,93 +3,29 @@
 from __future__ import annotations
 
 import json as json_format
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import StrEnum
+from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from napari_ptx.cli.show import Json, console, running
-
-if TYPE_CHECKING:
-    from napari_ptx.image.cohort import Cohort
-
-
-class Filter(StrEnum):
-    """The extra filters of which the paper used one."""
-
-    SQUARE = "Square"
-    SQUARE_ROOT = "SquareRoot"
-    LOGARITHM = "Logarithm"
-    EXPONENTIAL = "Exponential"
-    GRADIENT = "Gradient"
-    LBP2D = "LBP2D"
-
-
-class Mode(StrEnum):
-    """How a lesion's box is brought to one size."""
-
-    PAPER = "paper"
-    SPACING = "spacing"
-
-
-class Lesions(StrEnum):
-    """What of a ROI with several components counts."""
-
-    LARGEST = "largest"
-    ALL = "all"
-
-
-Source = Annotated[
-    Path,
-    typer.Argument(
-        metavar="COHORT", help="A cohort table (CSV, Parquet) or a study (.ptx) with readings."
-    ),
-]
-ModeOption = Annotated[
+from napari_ptx.cli.us.options import (
+    BordersOption,
+    Bound,
+    Filter,
+    Jobs,
+    Lesions,
+    LesionsOption,
+    MarginOption,
     Mode,
-    typer.Option(
-        "--mode",
-        help="paper: stretch the box to a square; spacing: keep its proportions, and mm where "
-        "calibrated.",
-    ),
-]
-SizeOption = Annotated[int, typer.Option(help="Rows and columns of a crop.", min=2, max=4000)]
-MarginOption = Annotated[
-    float, typer.Option(help="Added round the box, as a part of its longer side.", min=0, max=10)
-]
-BordersOption = Annotated[
-    bool,
-    typer.Option("--mask-borders", help="Take black borders and the ticks in them out of the ROI."),
-]
-LesionsOption = Annotated[
-    Lesions, typer.Option(help="Of a ROI with several components: the largest, or all.")
-]
-ThresholdOption = Annotated[
-    float | None,
-    typer.Option("--mask-threshold", help="What is above it in a mask image is ROI."),
-]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", help="Processes that work at once.", min=1)]
-Note = Annotated[
-    str, typer.Option(help="What the data are, for example 'thyroid nodules, a stand-in'.")
-]
-
-
-@contextmanager
-def cohort_of(source: Path) -> Iterator[Cohort]:
-    """Read a cohort table, or make one of the readings of a study while it is used."""
-    from napari_ptx.image.cohort import read_cohort
-    from napari_ptx.ultrasound.features import IDENTITY
-
-    if source.suffix.lower() != ".ptx":
-        yield read_cohort(source, unique=IDENTITY)
-        return
-    from napari_ptx.cli.us.readings import study_cohort
-
-    with study_cohort(source) as cohort:
-        yield cohort
+    ModeOption,
+    Note,
+    SizeOption,
+    Source,
+    ThresholdOption,
+    cohort_of,
+)
 
 
 def features(
@@ -160,3 +96,138 @@ def features(
             )
     if table.failures:
         raise typer.Exit(1)
+
+
+def icc(
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="FEATURES", help="Features with readers or rounds (us features)."),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write the table (CSV).")
+    ] = None,
+    bound: Annotated[
+        Bound, typer.Option(help="What must lie above the threshold: ICC or its lower limit.")
+    ] = Bound.POINT,
+    threshold: Annotated[float, typer.Option(min=0, max=1)] = 0.8,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    json: Json = False,
+) -> None:
+    """Compute ICC(A,1) of each feature between readers (round 1) and within each reader.
+
+    Prints how many features lie above the threshold by the ICC and by its lower limit;
+    the table says in the column passes which do, in all comparisons, by --bound.
+    """
+    from napari_ptx.ultrasound.feature_agreement import feature_icc, passes
+    from napari_ptx.ultrasound.features import read_features, write_file
+
+    features = read_features(source)
+    table = feature_icc(features, confidence=confidence)
+    counts = [
+        _count(name, rows, threshold) for name, rows in table.groupby("comparison", sort=False)
+    ]
+    counts.append(_count("all comparisons", table, threshold))
+    kept = passes(table, bound.value, threshold)
+    if out is not None:
+        table["passes"] = table["feature"].map(kept)
+        write_file(out, lambda path: table.to_csv(path, index=False))
+    if json:
+        answer = {
+            "features": len(features.columns),
+            "threshold": threshold,
+            "bound": bound.value,
+            "confidence": confidence,
+            "form": str(table["form"].iloc[0]),
+            "comparisons": counts,
+            "passed": [str(name) for name, good in kept.items() if good],
+            "note": features.note,
+        }
+        typer.echo(json_format.dumps(answer, indent=2, allow_nan=False))
+        return
+    _show_counts(counts, len(features.columns), threshold, str(table["form"].iloc[0]))
+    if out is not None:
+        console().print(f"The table is {out}.", highlight=False, soft_wrap=True)
+
+
+def _count(name: object, rows: Any, threshold: float) -> dict[str, Any]:
+    from napari_ptx.ultrasound.feature_agreement import passes
+
+    median = float(rows["icc"].median())
+    return {
+        "comparison": str(name),
+        "cases": int(rows["n"].min()),
+        "left_out": int(rows["left_out"].max()),
+        "median": None if isnan(median) else median,
+        "undefined": int(rows["icc"].isna().sum()),
+        "point": int(passes(rows, "point", threshold).sum()),
+        "lower": int(passes(rows, "lower", threshold).sum()),
+    }
+
+
+def _show_counts(counts: list[dict[str, Any]], total: int, threshold: float, form: str) -> None:
+    from rich.table import Table
+
+    grid = Table(title=f"{form} of {total} features", title_justify="left", box=None)
+    grid.add_column("Comparison")
+    for heading in ("Cases", "Median", f"ICC > {threshold:g}", f"Lower limit > {threshold:g}"):
+        grid.add_column(heading, justify="right")
+    for row in counts:
+        median = "" if row["median"] is None else f"{row['median']:.3f}"
+        grid.add_row(
+            row["comparison"], str(row["cases"]), median, str(row["point"]), str(row["lower"])
+        )
+    console().print(grid)
+    left = [f"{row['comparison']}: {row['left_out']}" for row in counts[:-1] if row["left_out"]]
+    if left:
+        console().print(
+            f"Cases left out, as a reading is missing: {'; '.join(left)}.", highlight=False
+        )
+
+
+def map_(
+    source: Source,
+    case: Annotated[str, typer.Argument(metavar="CASE", help="The case, as the cohort has it.")],
+    out: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="A TIFF file.")],
+    feature: Annotated[
+        str, typer.Option(help="A name as in the table of features.")
+    ] = "original_glcm_Contrast",
+    radius: Annotated[int, typer.Option(help="Pixels round each pixel.", min=1, max=50)] = 2,
+    reader: Annotated[str, typer.Option(help="Where a case has several readings.")] = "",
+    round_: Annotated[int, typer.Option("--round", help="Where a case has two rounds.")] = 1,
+    mask_borders: BordersOption = False,
+    lesions: LesionsOption = Lesions.LARGEST,
+    mask_threshold: ThresholdOption = None,
+    note: Note = "",
+) -> None:
+    """Write a map of one feature: its value in a square round every pixel of the lesion.
+
+    The picture has the size of the image, with 32-bit numbers, and NaN outside the lesion.
+    """
+    from napari_ptx.ultrasound import UltrasoundError
+    from napari_ptx.ultrasound.maps import case_map, write_map
+
+    with running("Map"), cohort_of(source) as cohort:
+        table = cohort.table
+        rows = table[table["case"] == case]
+        if reader and "reader" in table.columns:
+            rows = rows[rows["reader"] == reader]
+        if len(rows) > 1 and "round" in table.columns:
+            rows = rows[rows["round"] == round_]
+        if len(rows) != 1:
+            raise UltrasoundError(
+                f"{source.name} has {len(rows)} rows for case {case}"
+                + (f", reader {reader}" if reader else "")
+                + "; name a case of it"
+                + (", with --reader and --round." if len(rows) > 1 else ".")
+            )
+        row = {str(name): value for name, value in rows.iloc[0].items()}
+        values = case_map(
+            row,
+            feature,
+            radius=radius,
+            mask_borders=mask_borders,
+            lesions=lesions.value,
+            threshold=mask_threshold,
+        )
+        write_map(out, values, feature, note)
+    console().print(f"The map of {feature} is {out}.", highlight=False, soft_wrap=True)
