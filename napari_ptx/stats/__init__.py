@@ -15,6 +15,7 @@ from napari_ptx.stats.calibration import (
     calibration,
     calibration_curve,
 )
+from napari_ptx.stats.cohort import Characteristic, Description, describe
 from napari_ptx.stats.decision import DecisionCurve, decision_curve
 from napari_ptx.stats.diagnostic import METRICS, Diagnostic, diagnostic
 from napari_ptx.stats.errors import StatsError
@@ -42,9 +43,11 @@ __all__ = [
     "BlandAltman",
     "BootstrapInterval",
     "Calibration",
+    "Characteristic",
     "Components",
     "Counts",
     "DecisionCurve",
+    "Description",
     "Diagnostic",
     "MRMCInterval",
     "MRMCTest",
@@ -59,6 +62,7 @@ __all__ = [
     "cluster_bootstrap",
     "compare_auc",
     "decision_curve",
+    "describe",
     "diagnostic",
     "holm",
     "icc",

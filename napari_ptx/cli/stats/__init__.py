@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.stats import agreement, auc, mrmc, recount
+from napari_ptx.cli.stats import agreement, auc, mrmc, recount, table1
 
 app = typer.Typer(
     help="Statistics of any table: agreement, and the comparison of scores.",
@@ -15,3 +15,4 @@ app.command("bland-altman")(agreement.bland_altman_command)
 app.command("auc")(auc.auc_command)
 app.command("mrmc")(mrmc.mrmc_command)
 app.command("recount")(recount.recount_command)
+app.command("table1")(table1.table1_command)
