@@ -1,0 +1,295 @@
+"""An evaluation written out: tables as CSV, everything as JSON, figures as SVG and PNG.
+
+::
+
+    evaluation.json        all numbers, with configuration, versions, hash of the table
+    metrics.csv            a row per split, model and measure
+    comparisons.csv        a row per split and pair of models
+    calibration.csv        a row per split and model; calibration_curve.csv: per group
+    decision.csv           a row per split, model and threshold probability
+    figures/               <split>_<figure>, and <split>_<figure>_clustered by patient
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_ptx.child import Progress
+from napari_ptx.ultrasound.errors import UltrasoundError
+from napari_ptx.ultrasound.evaluation import Assessment, assess, comparisons, sizes, unusable
+from napari_ptx.ultrasound.evaluation_figures import KINDS, draw
+from napari_ptx.ultrasound.predictions import Predictions, read_predictions
+
+FORMAT = "napari-ptx evaluation 1"
+_BY_PATIENT = ("roc", "delong")  # the figures with intervals or tests
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """What ``evaluate`` computed and wrote.
+
+    Parameters
+    ----------
+    tables
+        ``metrics``, ``comparisons``, ``calibration``, ``calibration_curve``, ``decision``.
+    notes
+        Warnings and what was left out, each a sentence.
+    written
+        The files.
+    about
+        The content of ``evaluation.json``.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    notes: tuple[str, ...]
+    written: tuple[Path, ...]
+    about: dict[str, Any]
+
+
+def evaluate(
+    path: str | Path,
+    out: str | Path,
+    *,
+    truth: str = "label",
+    positive: str | None = None,
+    clusters: str = "patient",
+    splits: Sequence[str] | None = None,
+    models: Sequence[str] | None = None,
+    note: str | None = None,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+    figures: bool = True,
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Evaluate a predictions table and write tables and figures into a folder.
+
+    Parameters
+    ----------
+    path
+        A predictions table (``read_predictions``).
+    out
+        The folder; files of an earlier evaluation are replaced, once all is computed.
+    truth, positive, clusters
+        As for ``read_predictions``.
+    splits
+        Which to evaluate; otherwise all that have enough cases.
+    models
+        Which to evaluate; otherwise all.
+    note
+        What the data were; otherwise what the table says.
+    confidence, replicates, seed
+        Level of the intervals; replicates and seed of the bootstrap.
+    figures
+        Whether to draw them.
+
+    Raises
+    ------
+    UltrasoundError
+        As ``read_predictions``; if a wanted split or model is not there, no split can be
+        evaluated, or the folder cannot be written.
+    """
+    source = Path(path).absolute()
+    how: dict[str, Any] = {"truth": truth, "clusters": clusters, "positive": positive}
+    every = read_predictions(source, **how)
+    if models is not None and not set(models) <= set(every.models):
+        # A column that is asked for by name need not be among those found by themselves.
+        every = read_predictions(source, models=models, **how)
+    read = every if models is None else every.pick(models)
+    read = read if note is None else replace(read, note=note)
+    chosen, notes = _choose(read, splits)
+    found: list[tuple[Predictions, Assessment]] = []
+    for place, split in enumerate(chosen):
+
+        def step(done: int, total: int, text: str, place: int = place) -> None:
+            if progress is not None:
+                progress(place * total + done, len(chosen) * total, f"{chosen[place]}: {text}")
+
+        result = assess(
+            read, split, confidence=confidence, replicates=replicates if figures else 0,
+            seed=seed, progress=step,
+        )  # fmt: skip
+        found.append((read.of(split), result))
+        notes += [f"{split}: {sentence}" for sentence in result.notes]
+    tables = _tables(found, confidence)
+    config = {
+        "truth": truth, "positive": positive, "clusters": read.cluster, "splits": list(chosen),
+        "models": list(read.models), "confidence": confidence, "replicates": replicates,
+        "seed": seed,
+    }  # fmt: skip
+    about = _about(source, read, found, tables, notes, config)
+    written = _write(Path(out), tables, about, found if figures else [], every.models, progress)
+    return Evaluation(tables, tuple(notes), written, about)
+
+
+def _choose(read: Predictions, splits: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    if splits is not None:
+        for split in splits:
+            read.of(split)
+        return [split for split in read.splits if split in splits], []
+    why = {split: unusable(read.of(split)) for split in read.splits}
+    usable = [split for split, reason in why.items() if not reason]
+    left_out = [f"The split {split!r} is left out: {text}" for split, text in why.items() if text]
+    if not usable:
+        raise UltrasoundError(f"{read.path.name} has no split that can be evaluated.", left_out)
+    return usable, left_out
+
+
+def _tables(
+    found: Sequence[tuple[Predictions, Assessment]], confidence: float
+) -> dict[str, pd.DataFrame]:
+    from napari_ptx.stats import decision_curve
+
+    parts: dict[str, list[pd.DataFrame]] = {
+        name: []
+        for name in ("metrics", "comparisons", "calibration", "calibration_curve", "decision")
+    }
+
+    def add(name: str, split: str, table: pd.DataFrame, model: str | None = None) -> None:
+        table = table.copy()
+        if model is not None:
+            table.insert(0, "model", model)
+        table.insert(0, "split", split)
+        parts[name].append(table)
+
+    for here, result in found:
+        split = result.split
+        add("metrics", split, result.metrics)
+        if len(here.models) > 1:
+            add("comparisons", split, comparisons(here, confidence))
+        for name, score in zip(here.models, here.scores, strict=True):
+            add("calibration_curve", split, result.curves[name], name)
+            if name in result.fits:
+                fit = result.fits[name].to_json()
+                row = {
+                    key: fit[key]
+                    for key in ("slope", "intercept", "in_the_large", "brier", "clipped")
+                }
+                for key in ("slope", "intercept", "in_the_large"):
+                    row[f"{key}_low"], row[f"{key}_high"] = fit[f"{key}_ci"]
+                add("calibration", split, pd.DataFrame([row | {"n": len(here)}]), name)
+            curve = decision_curve(here.labels, score)
+            columns = {
+                "threshold": curve.thresholds,
+                "net_benefit": curve.net_benefit,
+                "treat_all": curve.treat_all,
+            }
+            add("decision", split, pd.DataFrame(columns), name)
+    return {name: pd.concat(each, ignore_index=True) if each else pd.DataFrame()
+            for name, each in parts.items()}  # fmt: skip
+
+
+def _about(
+    source: Path,
+    read: Predictions,
+    found: Sequence[tuple[Predictions, Assessment]],
+    tables: dict[str, pd.DataFrame],
+    notes: Sequence[str],
+    config: dict[str, Any],
+) -> dict[str, Any]:
+    packages = ("napari-ptx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib")
+    return {
+        "format": FORMAT,
+        "note": read.note,
+        "positive": read.positive,
+        "negative": read.negative,
+        "config": config,
+        "source": {
+            "name": source.name,
+            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "said": dict(read.sources),
+        },
+        "versions": {
+            "python": ".".join(map(str, sys.version_info[:3])),
+            **{name: version(name) for name in packages},
+        },
+        "notes": list(notes),
+        "splits": {result.split: sizes(here) for here, result in found},
+        "metrics": _records(tables["metrics"]),
+        "comparisons": _records(tables["comparisons"]),
+        "calibration": _records(tables["calibration"]),
+    }
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Give rows as JSON has them: what is undefined or infinite is null."""
+    return [
+        {
+            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
+            for key, value in row.items()
+        }
+        for row in table.to_dict("records")
+    ]
+
+
+def _write(
+    out: Path,
+    tables: dict[str, pd.DataFrame],
+    about: dict[str, Any],
+    found: Sequence[tuple[Predictions, Assessment]],
+    among: Sequence[str],
+    progress: Progress | None,
+) -> tuple[Path, ...]:
+    """Make all files beside the old ones, then put each in its place; the JSON comes last."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
+        try:
+            for name, table in tables.items():
+                if not table.empty:
+                    # A mark of byte order tells Excel that names are UTF-8.
+                    table.to_csv(scratch / f"{name}.csv", index=False, encoding="utf-8-sig")
+            _draw_all(scratch / "figures", found, among, progress)
+            text = json.dumps(about, indent=2, allow_nan=False)
+            (scratch / "evaluation.json").write_text(text, encoding="utf-8")
+            made = sorted(path for path in scratch.rglob("*") if path.is_file())
+            made.sort(key=lambda path: path.name == "evaluation.json")
+            final = [out / path.relative_to(scratch) for path in made]
+            for path, place in zip(made, final, strict=True):
+                place.parent.mkdir(exist_ok=True)
+                path.replace(place)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    except OSError as error:
+        raise UltrasoundError(
+            f"The evaluation cannot be written to {out} ({error.strerror or error}); choose "
+            "another folder."
+        ) from error
+    return tuple(final)
+
+
+def _draw_all(
+    place: Path,
+    found: Sequence[tuple[Predictions, Assessment]],
+    among: Sequence[str],
+    progress: Progress | None,
+) -> None:
+    from napari_ptx.figures import save_figure
+
+    for done, (here, result) in enumerate(found):
+        if progress is not None:
+            progress(done, len(found), f"{result.split}: drawing figures")
+        for kind in KINDS:
+            for clustered in (False, True):
+                if clustered and not (here.clustered and kind in _BY_PATIENT):
+                    continue
+                figure = draw(
+                    kind, here, result, clustered=clustered, among=among,
+                    label=result.split.capitalize(),
+                )  # fmt: skip
+                if figure is not None:
+                    stem = re.sub(r"\W+", "_", f"{result.split}_{kind}")
+                    save_figure(figure, place / (stem + ("_clustered" if clustered else "")))
