@@ -102,11 +102,8 @@ class AUCComparison:
         first, second = self._place(i), self._place(j)
         # Both from whole numbers: equal areas differ by exactly 0, and curves that
         # rank alike have a variance of exactly 0.
-        contrast = np.zeros(len(self.names))
-        contrast[first] += 1.0
-        contrast[second] -= 1.0
-        difference = self._parts.area(contrast)
-        error = math.sqrt(self._parts.variance(contrast))
+        difference = self._parts.difference(first, second)
+        error = math.sqrt(self._parts.variance(first, second))
         if error > 0.0:
             z = difference / error
         else:
@@ -226,7 +223,7 @@ def compare_auc(
     cluster, with the divisors I10/(I10 - 1) over the clusters that have a positive
     row, I01/(I01 - 1) over those that have a negative one, and I/(I - 1) for the
     covariance of the two sums. With these divisors every row its own cluster gives
-    exactly DeLong's covariance, and a covariance is never negative definite.
+    exactly DeLong's covariance, and no variance is negative.
 
     References
     ----------
@@ -266,7 +263,7 @@ def compare_auc(
 
 @dataclass(frozen=True, eq=False)
 class _Parts:
-    """What the covariance is made of, in whole numbers of which ``scale`` is one.
+    """What areas and covariance are made of, in whole numbers, which are exact.
 
     ``pairs`` ``(m,)`` counts twice the pairs in order. ``positive`` and ``negative``
     ``(m, clusters)`` are the centred placements summed over each cluster.
@@ -280,17 +277,23 @@ class _Parts:
     with_positive: int
     with_negative: int
 
-    def area(self, contrast: Floats) -> float:
-        return float(contrast @ self.pairs) / (2.0 * self.positives * self.negatives)
-
     def areas(self) -> Floats:
         return np.asarray(self.pairs / (2.0 * self.positives * self.negatives))
 
-    def covariance(self) -> Floats:
-        return self._products(self.positive, self.negative)
+    def difference(self, i: int, j: int) -> float:
+        pairs = float(self.pairs[i] - self.pairs[j])
+        return pairs / (2.0 * self.positives * self.negatives)
 
-    def variance(self, contrast: Floats) -> float:
-        positive, negative = contrast @ self.positive, contrast @ self.negative
+    def covariance(self) -> Floats:
+        found = self._products(self.positive, self.negative)
+        # what is 0 may round to less
+        np.fill_diagonal(found, np.maximum(np.diag(found), 0.0))
+        return found
+
+    def variance(self, i: int, j: int) -> float:
+        """Variance of the difference of two areas, without the cancellation of their sum."""
+        positive = self.positive[i] - self.positive[j]
+        negative = self.negative[i] - self.negative[j]
         return max(0.0, float(self._products(positive[None], negative[None])[0, 0]))
 
     def _products(self, positive: Floats, negative: Floats) -> Floats:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logit
 
 from napari_ptx.stats.errors import StatsError
+from napari_ptx.stats.proportions import proportion_limits
 from napari_ptx.stats.tables import binary, confidence_level, probabilities
 
 if TYPE_CHECKING:
@@ -117,8 +118,10 @@ def calibration(
     x = logit(clipped)
     _must_overlap(positive, x)
     ones = np.ones((len(x), 1))
-    line = GLM(positive, np.column_stack([ones, x]), family=Binomial()).fit()
-    level = GLM(positive, ones, family=Binomial(), offset=x).fit()
+    # Newton steps double the digits: differences of 1e-10 leave an exact maximum.
+    exactly = {"tol": 1e-10, "tol_criterion": "params"}
+    line = GLM(positive, np.column_stack([ones, x]), family=Binomial()).fit(**exactly)
+    level = GLM(positive, ones, family=Binomial(), offset=x).fit(**exactly)
     (intercept, slope), limits = line.params, line.conf_int(1.0 - confidence)
     return Calibration(
         slope=float(slope),
@@ -163,7 +166,6 @@ def calibration_curve(
     """
     import pandas as pd
     from scipy.stats import rankdata
-    from statsmodels.stats.proportion import proportion_confint
 
     confidence = confidence_level(confidence)
     if bins < 1:
@@ -174,7 +176,7 @@ def calibration_curve(
     _, group = np.unique(group, return_inverse=True)
     n = np.bincount(group)
     events = np.bincount(group, positive)
-    low, high = proportion_confint(events, n, 1.0 - confidence, "wilson")
+    low, high = proportion_limits(events, n, confidence, "wilson")
     return pd.DataFrame(
         {
             "predicted": np.bincount(group, given) / n,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS, cluster_bootstrap
 from napari_ptx.stats.errors import StatsError
+from napari_ptx.stats.proportions import proportion_limits
 from napari_ptx.stats.tables import (
     binary,
     cluster_codes,
@@ -27,6 +28,8 @@ Floats = NDArray[np.float64]
 
 METRICS = ("sensitivity", "specificity", "ppv", "npv", "accuracy", "f1")
 """Metrics of a 2 x 2 table, in the order of ``Diagnostic.metrics``."""
+
+_KINDS: tuple[tuple[Literal["exact", "wilson"], str], ...] = (("exact", ""), ("wilson", "wilson_"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +136,6 @@ def diagnostic(
     [0.667, 0.094, 0.992]
     """
     import pandas as pd
-    from statsmodels.stats.proportion import proportion_confint
 
     confidence = confidence_level(confidence)
     positive = binary(truth)
@@ -143,14 +145,10 @@ def diagnostic(
     ).astype(np.float64)
     counts = cells.sum(axis=0)
     hits, total = _proportions(counts)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        intervals = {
-            name: np.stack(proportion_confint(hits, total, 1.0 - confidence, method))
-            for name, method in (("", "beta"), ("wilson_", "wilson"))
-        }
     table = pd.DataFrame({"value": _metrics(counts)}, index=pd.Index(METRICS, name="metric"))
-    for name, (low, high) in intervals.items():
-        table[f"{name}low"], table[f"{name}high"] = _with_f1(low), _with_f1(high)
+    for kind, prefix in _KINDS:
+        low, high = proportion_limits(hits, total, confidence, kind)
+        table[f"{prefix}low"], table[f"{prefix}high"] = _with_f1(low), _with_f1(high)
     table["cluster_low"] = table["cluster_high"] = np.nan
     count = None
     if clusters is not None:
