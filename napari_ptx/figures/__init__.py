@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from napari_ptx.figures.agreement import bland_altman_figure, highlight, scatter_figure
     from napari_ptx.figures.benefit import calibration_figure, decision_figure
     from napari_ptx.figures.delong import delong_figure
+    from napari_ptx.figures.flow import flow_figure
     from napari_ptx.figures.forest import forest_figure
     from napari_ptx.figures.overlap import overlap_figure
     from napari_ptx.figures.parts import POINTS
@@ -30,6 +31,7 @@ __all__ = [
     "decision_figure",
     "delong_figure",
     "epochs_figure",
+    "flow_figure",
     "forest_figure",
     "highlight",
     "overlap_figure",
@@ -51,6 +53,7 @@ _HOME = {
     "decision_figure": "benefit",
     "delong_figure": "delong",
     "epochs_figure": "training",
+    "flow_figure": "flow",
     "forest_figure": "forest",
     "highlight": "agreement",
     "overlap_figure": "overlap",

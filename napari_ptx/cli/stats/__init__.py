@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.stats import agreement, auc, mrmc, recount, table1
+from napari_ptx.cli.stats import agreement, auc, flow, mrmc, recount, table1
 
 app = typer.Typer(
     help="Statistics of any table: agreement, and the comparison of scores.",
@@ -16,3 +16,4 @@ app.command("auc")(auc.auc_command)
 app.command("mrmc")(mrmc.mrmc_command)
 app.command("recount")(recount.recount_command)
 app.command("table1")(table1.table1_command)
+app.command("flow")(flow.flow_command)
