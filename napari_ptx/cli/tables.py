@@ -127,10 +127,20 @@ class Table:
             lines=tuple(self.lines[i] for i in kept),
         )
 
-    def has_number(self, column: str) -> bool:
-        """Whether any cell of a column can be read as a number."""
-        cells = (cell.strip() for cell in self.text(column))
-        return any(_NUMBER.fullmatch(cell) or _COMMA_NUMBER.fullmatch(cell) for cell in cells)
+    def kinds(self, column: str) -> tuple[int, tuple[str, ...]]:
+        """Count the cells of a column that can be numbers, and list its words by line.
+
+        What is missing is neither.
+        """
+        numbers = 0
+        words = []
+        for line, cell in zip(self.lines, self.text(column), strict=True):
+            text = cell.strip()
+            if _NUMBER.fullmatch(text) or _COMMA_NUMBER.fullmatch(text):
+                numbers += 1
+            elif text.lower() not in MISSING:
+                words.append(f"line {line}: {text!r}")
+        return numbers, tuple(words)
 
     def numbers(self, columns: Sequence[str], missing: str = "raise") -> NDArray[np.float64]:
         """Give columns as numbers ``(rows, columns)``; an empty cell is NaN.

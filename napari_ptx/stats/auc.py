@@ -223,7 +223,10 @@ def compare_auc(
     cluster, with the divisors I10/(I10 - 1) over the clusters that have a positive
     row, I01/(I01 - 1) over those that have a negative one, and I/(I - 1) for the
     covariance of the two sums. With these divisors every row its own cluster gives
-    exactly DeLong's covariance, and no variance is negative.
+    exactly DeLong's covariance, and no variance is negative. In simulated studies with
+    1 to 7 alike images of each of 15, 30, 60 and 120 patients, the test of two equal
+    models at 5% rejected 10, 7, 6.5 and 5% of 1000 times (rows as independent: 27-30%),
+    and the 95% interval of an area of 0.76 held it 83, 87, 93 and 95% of the time.
 
     References
     ----------

@@ -134,7 +134,8 @@ def test_missing_numbers_are_named_or_dropped(tmp_path: Path) -> None:
     [
         ("label,a\n1,1\n1,2\n", (), r"s\.csv: Both classes are needed, and all 2 .* positive"),
         ("label,a\n0,1\n1,2\n0,3\n", (), "at least 2 positive rows; there is 1"),
-        ("label,a\n0,1\n1,high\n", (), "what should be a number is not, in 1 cell"),
+        ("label,a\n0,1\n1,high\n", (), "'a' has numbers and words, .* by --scores"),
+        ("label,a\n0,1\n1,high\n", ("--scores", "a"), "what should be a number is not, in 1"),
         ("label,a\n0,1\n2,2\n", (), "truth 'label' must be 0 or 1, and is not in 1 line"),
         ("label,a\nbenign,1\nmalignant,2\n", (), "must be 0 or 1, and is not in 2 lines"),
         ("label,a\n0,1\n1,2\n", ("--truth", "y"), "no column 'y'; its columns are: label, a"),

@@ -225,6 +225,24 @@ def test_json_holds_what_the_result_says() -> None:
     ]
 
 
+def test_the_clustered_test_keeps_its_level_where_the_plain_one_does_not() -> None:
+    rng = np.random.default_rng(12)
+    rejected = np.zeros(2)
+    for _ in range(300):
+        patients = np.repeat(np.arange(100), rng.integers(1, 8, size=100))
+        truth = (rng.random(100) < 0.4)[patients]
+        of_patient = rng.normal(size=(2, 100))[:, patients]
+        scores = 0.8 * of_patient + 0.6 * rng.normal(size=of_patient.shape) + truth
+        tests = (
+            compare_auc(truth, scores).test(0, 1),
+            compare_auc(truth, scores, patients).test(0, 1),
+        )
+        rejected += [test.p < 0.05 for test in tests]
+    plain, clustered = rejected / 300
+    assert plain > 0.2
+    assert 0.02 < clustered < 0.1
+
+
 def test_few_clusters_are_told() -> None:
     rng = np.random.default_rng(1)
     truth, scores = np.arange(80) % 2, rng.normal(size=80)

@@ -141,7 +141,7 @@ def _scores(read: Table, wanted: list[str], truth: str, clusters: str | None) ->
             if name not in (truth, clusters)
             and name.lower() not in _NOT_SCORES
             and not name.startswith(_NOT_SCORES_PREFIX)
-            and read.has_number(name)
+            and _is_score(read, name)
         ]
     if not wanted:
         raise TableError(
@@ -153,6 +153,17 @@ def _scores(read: Table, wanted: list[str], truth: str, clusters: str | None) ->
     if truth in wanted:
         raise TableError(f"{read.path.name}: {truth!r} is the truth and cannot be a score, too.")
     return wanted
+
+
+def _is_score(read: Table, name: str) -> bool:
+    numbers, words = read.kinds(name)
+    if numbers and words:
+        raise TableError(
+            f"{read.path.name}: {name!r} has numbers and words, so it cannot be told whether it "
+            "is a score; mend it, or choose the scores by --scores.",
+            listed(words),
+        )
+    return numbers > 0
 
 
 def _must_be_binary(read: Table, truth: str) -> None:
