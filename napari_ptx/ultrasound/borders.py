@@ -48,20 +48,25 @@ def sonogram(grey: ArrayLike, black: float = 0.0, white: float = 255.0) -> NDArr
         Boolean ``(y, x)``.
     """
     shown = (np.asarray(grey, dtype=np.float32) - black) / (white - black)
-    dark = np.pad(shown <= _DARK, _GAP, constant_values=True)
-    wide = ndimage.binary_opening(dark, np.ones((_GAP, _GAP)))
-    labels, _ = ndimage.label(wide)
-    border = labels == labels[0, 0]
-    inner = (slice(_GAP, -_GAP), slice(_GAP, -_GAP))
-    near = ndimage.binary_dilation(border, np.ones((2 * _NEAR + 1,) * 2))[inner]
-    border = border[inner]
+    dark = shown <= _DARK
+    near = ndimage.binary_dilation(_border(dark), np.ones((2 * _NEAR + 1,) * 2))
     marks, count = ndimage.label(shown >= _BRIGHT, np.ones((3, 3)))
     if count:
         lies_near = ndimage.minimum(near, marks, np.arange(1, count + 1)).astype(bool)
         mark = np.concatenate(([False], lies_near))[marks]
-        border |= ndimage.binary_dilation(mark, np.ones((3, 3)))
-    valid: NDArray[np.bool_] = ~border
+        # black beside a mark is as wide as it would be without the mark
+        dark |= ndimage.binary_dilation(mark, np.ones((3, 3)))
+    valid: NDArray[np.bool_] = ~_border(dark)
     return valid
+
+
+def _border(dark: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Give the wide regions of black that are connected with what is outside the picture."""
+    outside = np.pad(dark, _GAP, constant_values=True)
+    wide = ndimage.binary_opening(outside, np.ones((_GAP, _GAP)))
+    labels, _ = ndimage.label(wide)
+    border: NDArray[np.bool_] = (labels == labels[0, 0])[_GAP:-_GAP, _GAP:-_GAP]
+    return border
 
 
 def without_borders(case: CaseImage) -> tuple[CaseImage, list[str]]:

@@ -26,6 +26,8 @@ LIU_COLUMNS = 567
 
 # PyRadiomics says this for every image; nothing is lost by it.
 _HARMLESS = "GLCM is symmetrical, therefore Sum Average = 2 * Joint Average"
+# What the functions in its schema raise for names and values they do not know.
+_SCHEMA_ERRORS = (ValueError, TypeError, LookupError, AttributeError)
 
 
 class Extractor:
@@ -99,7 +101,8 @@ class Extractor:
         UltrasoundError
             As ``features``.
         """
-        with _watched() as said:
+        # What is divided by zero is not finite, and told below.
+        with _watched() as said, np.errstate(all="ignore"):
             try:
                 values = self._extractor.execute(image, mask, voxelBased=voxel_based)
             except (ValueError, RuntimeError) as error:  # how it refuses a ROI or a setting
@@ -123,6 +126,8 @@ class Extractor:
             a warning), cannot compute a feature, or gives one that is not finite;
             and where "liu2026" does not give 567.
         """
+        if not crop.pixels.any():
+            raise UltrasoundError("The crop is black; there is nothing to measure.")
         values = self.execute(*as_volume(crop.pixels, crop.mask, crop.spacing))
         features = {name: float(value) for name, value in values.items()}
         undefined = [name for name, value in features.items() if not math.isfinite(value)]
@@ -179,7 +184,7 @@ def _load(file: Path) -> Any:
     try:
         with _watched():
             return RadiomicsFeatureExtractor(str(file))
-    except (PyKwalifyException, YAMLError, UnicodeDecodeError, AttributeError) as error:
+    except (PyKwalifyException, YAMLError, *_SCHEMA_ERRORS) as error:
         said = " ".join(str(getattr(error, "msg", error)).split())
         raise UltrasoundError(
             f"{file} is not a parameter file of PyRadiomics: {said[:500]}"

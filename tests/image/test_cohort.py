@@ -170,3 +170,25 @@ def test_the_thyroid_cohort(data_dir: Path) -> None:
     assert table["case"].is_unique
     assert set(table["label"].dropna()) == {0, 1}
     assert all(Path(path).is_absolute() for path in table["roi"])
+
+
+def test_several_readings_of_a_case_where_they_are_asked_for(folder: Path) -> None:
+    path = folder / "cohort.csv"
+    rows = [
+        "case,patient,image,reader,round",
+        "1,p,images/a.png,A,1",
+        "1,p,images/a.png,B,1",
+        "1,p,images/a.png,A,2",
+    ]
+    path.write_text("\n".join(rows))
+    identity = ("case", "reader", "round")
+    assert len(read_cohort(path, unique=identity)) == 3
+    with pytest.raises(CohortError) as caught:
+        read_cohort(path)
+    assert len(caught.value.details) == 2
+    path.write_text("\n".join([*rows, rows[2]]))
+    with pytest.raises(CohortError) as caught:
+        read_cohort(path, unique=identity)
+    assert caught.value.details == (
+        "row 5, column 'case': '1' is already the case of row 3 (reader B, round 1)",
+    )
