@@ -162,7 +162,6 @@ def diagnostic(
             vectorised=True,
         )
         table["cluster_low"], table["cluster_high"] = found.low, found.high
-    table[np.isnan(table["value"])] = np.nan
     tp, fn, fp, tn = (int(cell) for cell in counts)
     return Diagnostic(tp, fn, fp, tn, table, count, confidence)
 

@@ -96,7 +96,9 @@ def roc_curve(truth: ArrayLike, score: ArrayLike) -> RocCurve:
     >>> curve.auc
     0.875
     """
-    return _curve(_Ranked(*truth_and_score(truth, score)))
+    ranked = _Ranked(*truth_and_score(truth, score))
+    fpr, tpr = ranked.rates()
+    return RocCurve(fpr, tpr, ranked.thresholds)
 
 
 def roc_band(
@@ -247,11 +249,6 @@ class _Ranked:
         """Give the false and the true positive rate at each threshold."""
         true, false = self.counts(weights)
         return false / false[-1], true / true[-1]
-
-
-def _curve(ranked: _Ranked) -> RocCurve:
-    fpr, tpr = ranked.rates()
-    return RocCurve(fpr, tpr, ranked.thresholds)
 
 
 def _vertical(fpr: Floats, tpr: Floats, grid: Floats) -> Floats:
