@@ -84,16 +84,17 @@ def features(
     else:
         out_ = console()
         out_.print(
-            f"{len(table)} rows with {len(table.columns)} features in {table.source}",
+            f"{len(table)} row{'' if len(table) == 1 else 's'} with {len(table.columns)} features in "
+            f"{table.source}",
             highlight=False,
             soft_wrap=True,
         )
         for text in table.about["notes"]:
             out_.print(f"Note: {text}", highlight=False, soft_wrap=True, markup=False)
         for failure in table.failures:
-            out_.print(
-                f"Left out: {failure['reason']}", highlight=False, soft_wrap=True, markup=False
-            )
+            whose = f" (reader {failure['reader']})" if "reader" in failure else ""
+            text = f"Left out{whose}: {failure['reason']}"
+            out_.print(text, highlight=False, soft_wrap=True, markup=False)
     if table.failures:
         raise typer.Exit(1)
 
