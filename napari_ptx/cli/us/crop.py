@@ -43,7 +43,7 @@ def crop(
     """
     from napari_ptx.ultrasound.crops import TABLE, write_crops
 
-    with running("Crops") as progress, cohort_of(source) as cohort:
+    with running("Crops") as progress, cohort_of(source, progress) as cohort:
         about = write_crops(
             cohort,
             out,

@@ -55,7 +55,7 @@ def features(
     """
     from napari_ptx.ultrasound.features import extract
 
-    with running("Features") as progress, cohort_of(source) as cohort:
+    with running("Features") as progress, cohort_of(source, progress) as cohort:
         table = extract(
             cohort,
             out,
@@ -84,7 +84,7 @@ def features(
     else:
         out_ = console()
         out_.print(
-            f"{len(table)} row{'' if len(table) == 1 else 's'} with {len(table.columns)} features in "
+            f"{len(table)} row{'s' * (len(table) != 1)} with {len(table.columns)} features in "
             f"{table.source}",
             highlight=False,
             soft_wrap=True,
@@ -207,7 +207,7 @@ def map_(
     from napari_ptx.ultrasound import UltrasoundError
     from napari_ptx.ultrasound.maps import case_map, write_map
 
-    with running("Map"), cohort_of(source) as cohort:
+    with running("Map") as progress, cohort_of(source, progress) as cohort:
         table = cohort.table
         rows = table[table["case"] == case]
         if reader and "reader" in table.columns:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_ptx.child import Progress
+
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort
 
@@ -82,7 +84,7 @@ Note = Annotated[
 
 
 @contextmanager
-def cohort_of(source: Path) -> Iterator[Cohort]:
+def cohort_of(source: Path, progress: Progress | None = None) -> Iterator[Cohort]:
     """Read a cohort table, or make one of the readings of a study while it is used."""
     from napari_ptx.image.cohort import read_cohort
     from napari_ptx.ultrasound.features import IDENTITY
@@ -92,5 +94,5 @@ def cohort_of(source: Path) -> Iterator[Cohort]:
         return
     from napari_ptx.cli.us.readings import study_cohort
 
-    with study_cohort(source) as cohort:
+    with study_cohort(source, progress) as cohort:
         yield cohort
