@@ -82,9 +82,9 @@ def crop(
 ) -> Crop:
     """Cut the bounding box of the ROI from the original image and resize it.
 
-    The image is resized by linear interpolation, with a wider (antialiasing) kernel
-    where it is made smaller (Pillow's BILINEAR), the mask by the nearest pixel
-    centre; then the values are brought to [0, 1] by the black and white of the case.
+    The values are brought to [0, 1] by the black and white of the case. Then the image is
+    resized by linear interpolation, with a wider (antialiasing) kernel where it is made
+    smaller (Pillow's BILINEAR), and the mask by the nearest pixel.
 
     Parameters
     ----------
