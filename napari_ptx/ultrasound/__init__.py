@@ -18,6 +18,8 @@ __all__ = [
     "FeatureTable",
     "NetworkConfig",
     "Predictions",
+    "Run",
+    "RunConfig",
     "UltrasoundError",
     "assess",
     "case_image",
@@ -25,10 +27,13 @@ __all__ = [
     "extract",
     "feature_icc",
     "feature_map",
+    "list_runs",
     "load_case",
+    "predict_one",
     "read_features",
     "read_predictions",
     "sonogram",
+    "train_run",
     "write_predictions",
 ]
 
@@ -40,6 +45,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "case_image",
         "load_case",
     ),
+    "config": ("RunConfig",),
     "crop": ("Crop",),
     "deep_data": (
         "Crops",
@@ -55,12 +61,18 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "read_features",
     ),
     "maps": ("feature_map",),
+    "predict": ("predict_one",),
     "predictions": (
         "Predictions",
         "read_predictions",
         "write_predictions",
     ),
     "radiomics": ("Extractor",),
+    "runs": (
+        "Run",
+        "list_runs",
+    ),
+    "train": ("train_run",),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.us import crop, evaluate, features
+from napari_ptx.cli.us import crop, evaluate, features, predict, train
 
 app = typer.Typer(
     help="Ultrasound classification: features, training, prediction, evaluation.",
@@ -15,3 +15,5 @@ app.command("features")(features.features)
 app.command("icc")(features.icc)
 app.command("map")(features.map_)
 app.command("evaluate")(evaluate.evaluate)
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
