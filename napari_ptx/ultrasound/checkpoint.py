@@ -111,7 +111,7 @@ def read_checkpoint(
         )
         for name, parameter in network.named_parameters():
             state = optimizer.state[parameter]
-            state["step"] = tensors[f"adam.step.{name}"]
+            state["step"] = tensors[f"adam.step.{name}"].to(parameter.device)
             for key in ("exp_avg", "exp_avg_sq"):
                 # as the parameter lies in memory and on its device
                 state[key] = torch.empty_like(parameter).copy_(tensors[f"adam.{key}.{name}"])

@@ -121,8 +121,8 @@ def train(
     note
         What the data were; kept with the network.
     team
-        The processes that train together; by default this one alone, on the GPU
-        where there is one.
+        The processes that train together. By default this one alone, on the GPU
+        where there is one; with several GPUs, a process for each (``deep_main``).
 
     Returns
     -------
@@ -144,6 +144,12 @@ def train(
     libraries are deterministic.
     """
     folder = Path(folder)
+    if team is None and (processes := _processes(config.batch)) > 1:
+        from napari_ptx.ultrasound.deep_main import train_together
+
+        return train_together(
+            train, validation, config, folder, processes=processes, note=note, progress=progress
+        )
     team = team or alone()
     _check_crops(train, validation, config, team)
     identity = {
@@ -205,6 +211,14 @@ def load(folder: str | Path, *, device: str = "cpu") -> TrainedNetwork:
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     epochs = tuple(Epoch(**row) for row in facts["epochs"])
     return TrainedNetwork(folder, config, epochs, str(facts["note"]), facts, network)
+
+
+def _processes(batch: int) -> int:
+    """One for each GPU, as far as the batch can be shared, 2 crops or more for each."""
+    return max(
+        (n for n in range(1, torch.cuda.device_count() + 1) if batch % n == 0 and batch >= 2 * n),
+        default=1,
+    )
 
 
 def _check_crops(train: Crops, validation: Crops, config: NetworkConfig, team: Team) -> None:

@@ -1,4 +1,4 @@
-"""The training loop of a network: epochs, early stopping, a checkpoint after each epoch."""
+"""The training loop of a network: epochs, early stopping, checkpoints."""
 
 from __future__ import annotations
 
@@ -32,6 +32,10 @@ from napari_ptx.ultrasound.team import Team
 
 EPOCHS, MODEL, CHECKPOINT = "epochs.csv", "model.safetensors", "checkpoint.safetensors"
 MODEL_FORMAT = "napari-ptx network 1"
+
+CHECKPOINT_SECONDS = 20.0
+"""A checkpoint is written after an epoch where the last one is older than this: it can be half
+a gigabyte, and repeating so little costs less than writing it each time."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,10 @@ class Training:
                 {"params": kept, "weight_decay": 0.0},
             ],
             lr=self.config.lr,
+            fused=True,
         )
+        self._best_weights: dict[str, Tensor] = {}
+        self._written = time.monotonic()
         self._scaler = torch.amp.GradScaler(device.type, enabled=False)
 
     @property
@@ -145,7 +152,7 @@ class Training:
             self._scaler.load_state_dict(facts["scaler"])
 
     def run(self, train: Crops, validation: Crops, progress: Progress | None) -> None:
-        """Train until finished; after each epoch the folder holds all that is needed to go on.
+        """Train until finished; the folder holds what is needed to go on after a kill.
 
         Raises
         ------
@@ -167,7 +174,7 @@ class Training:
                 improved = row.better_than(self.best)
                 self.history.append(row)
                 if self.team.leads:
-                    self._write(improved)
+                    self._keep(improved)
 
     def _learn(
         self, model: nn.Module, train: Crops, progress: Progress | None
@@ -218,11 +225,21 @@ class Training:
             self._astray()
         return _loss(scores, labels.float()).item(), auc_of(labels, scores)
 
-    def _write(self, improved: bool) -> None:
-        """Weights first: a kill between the two files repeats the epoch, to the same weights."""
+    def _keep(self, improved: bool) -> None:
+        """Bring the curve up to date, and the weights and the checkpoint where it is time."""
+        write_text(self.folder / EPOCHS, epochs_csv(self.history))
         if improved:
+            self._best_weights = {
+                name: value.detach().to("cpu", copy=True)
+                for name, value in self.network.state_dict().items()
+            }
+        if not self.finished and time.monotonic() - self._written < CHECKPOINT_SECONDS:
+            return
+        if self._best_weights:
             header = {"format": MODEL_FORMAT, "config": self.config.to_json()}
-            write_tensors(self.folder / MODEL, self.network.state_dict(), header)
+            write_tensors(self.folder / MODEL, self._best_weights, header)
+            self._best_weights = {}
+        # Only now: a kill between the two files repeats epochs, and they give the same weights.
         assert self.numerics is not None
         facts: dict[str, Any] = {
             "identity": self.identity,
@@ -231,7 +248,7 @@ class Training:
             "scaler": self._scaler.state_dict(),
         }
         write_checkpoint(self.folder / CHECKPOINT, self.network, self._optimizer, facts)
-        write_text(self.folder / EPOCHS, epochs_csv(self.history))
+        self._written = time.monotonic()
 
     def _astray(self) -> NoReturn:
         raise UltrasoundError(

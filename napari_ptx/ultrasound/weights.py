@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -75,7 +76,10 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     try:
         if head[8:] == b"{":
             return load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # Of a pickle that torch did not write; what is in it decides.
+            warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
+            held = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError) as error:
         words = str(error).splitlines()[0] if str(error) else "it ends early"
         raise UltrasoundError(f"The weights {path} are damaged or no weights ({words}).") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ pytest.importorskip("monai")
 import torch
 from sklearn.metrics import roc_auc_score
 
-from napari_ptx.ultrasound import Crops, NetworkConfig, UltrasoundError, deep
+from napari_ptx.ultrasound import Crops, NetworkConfig, UltrasoundError, deep, deep_fit
 from napari_ptx.ultrasound.deep_fit import CHECKPOINT, EPOCHS, MODEL, step_size
 
 from .deep_cases import TINY, make_crops
@@ -95,24 +94,61 @@ def test_larger_crops_are_resized(trained):
 
 def test_same_seed_same_network_and_another_seed_another(tmp_path):
     train, validation = make_crops(16, 1), make_crops(8, 2)
-    config = replace(TINY, epochs=2, batch=4)
+    config = replace(TINY, epochs=1)
     torch.manual_seed(99)
     expected = torch.rand(3)
     torch.manual_seed(99)
     a = deep.train(train, validation, config, tmp_path / "a")
     np.testing.assert_array_equal(torch.rand(3), expected)  # the caller's generator is left alone
-    b = deep.train(train, validation, config, tmp_path / "b")
-    c = deep.train(train, validation, replace(config, seed=1), tmp_path / "c")
-    assert (a.folder / MODEL).read_bytes() == (b.folder / MODEL).read_bytes()
-    assert [row.loss for row in a.epochs] == [row.loss for row in b.epochs]
-    assert [row.loss for row in a.epochs] != [row.loss for row in c.epochs]
+    assert same(a, deep.train(train, validation, config, tmp_path / "b"))
+    other = deep.train(train, validation, replace(config, seed=1), tmp_path / "c")
+    assert other.epochs[0].loss != a.epochs[0].loss
+
+
+class Killed(BaseException):
+    """Ends a training between two steps, as a kill does."""
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e9])
+def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch, seconds):
+    monkeypatch.setattr(deep_fit, "CHECKPOINT_SECONDS", seconds)
+    train, validation = make_crops(16, 1), make_crops(8, 2)
+    config = replace(TINY, epochs=3)
+    calls: list[int] = []
+
+    def progress(done: int, total: int, text: str) -> None:
+        assert total == 6
+        calls.append(done)
+        if len(calls) == 4:
+            raise Killed
+
+    folder = tmp_path / "run"
+    with pytest.raises(Killed):
+        deep.train(train, validation, config, folder, progress=progress)
+    assert calls == [0, 1, 2, 3]
+    assert len((folder / EPOCHS).read_text().splitlines()) == 2
+    assert (folder / CHECKPOINT).exists() == (seconds == 0)
+    resumed = deep.train(train, validation, config, folder, progress=progress)
+    assert calls[4] == (2 if seconds == 0 else 0)  # from the checkpoint, or from the start
+    whole = deep.train(train, validation, config, tmp_path / "whole")
+    assert same(resumed, whole)
+    # and once more: a finished folder is only loaded
+    before = (folder / MODEL).stat().st_mtime_ns
+    deep.train(train, validation, config, folder)
+    assert (folder / MODEL).stat().st_mtime_ns == before
+
+
+def same(a: deep.TrainedNetwork, b: deep.TrainedNetwork) -> bool:
+    curves = [[replace(row, seconds=0) for row in trained.epochs] for trained in (a, b)]
+    weights = [(trained.folder / MODEL).read_bytes() for trained in (a, b)]
+    return curves[0] == curves[1] and weights[0] == weights[1]
 
 
 _PROGRAM = """
-import sys, torch
+import json, sys, torch
 from pathlib import Path
-from napari_ptx.ultrasound import Crops, NetworkConfig, deep
-import json
+from napari_ptx.ultrasound import Crops, NetworkConfig, deep, deep_fit
+deep_fit.CHECKPOINT_SECONDS = 0
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 config = NetworkConfig.from_json(json.loads(sys.argv[2]))
@@ -121,40 +157,27 @@ deep.train(Crops.read(folder / "train.npz"), Crops.read(folder / "validation.npz
 """
 
 
-def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path):
+@pytest.mark.slow
+def test_a_killed_process_loses_nothing_that_matters(tmp_path):
     train, validation = make_crops(24, 1), make_crops(8, 2)
     train.write(tmp_path / "train.npz")
     validation.write(tmp_path / "validation.npz")
-    config = replace(TINY, epochs=5, patience=5, batch=4)
+    config = replace(TINY, epochs=6, patience=6)
     program = [sys.executable, "-c", _PROGRAM, str(tmp_path), json.dumps(config.to_json())]
-    process = subprocess.Popen(program)
-    epochs = tmp_path / "run" / EPOCHS
-    deadline = time.monotonic() + 120
-    while not (epochs.exists() and len(epochs.read_text().splitlines()) >= 3):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-    process.wait()
-    assert (tmp_path / "run" / CHECKPOINT).exists()
-    assert not (tmp_path / "run" / deep.NETWORK).exists()
-    seen: list[int] = []
-    resumed = deep.train(
-        train,
-        validation,
-        config,
-        tmp_path / "run",
-        progress=lambda done, total, text: seen.append(done),
-    )
-    whole = deep.train(train, validation, config, tmp_path / "whole")
-    assert min(seen) >= 2 * 6  # two epochs of six steps were not done again
-    assert (resumed.folder / MODEL).read_bytes() == (whole.folder / MODEL).read_bytes()
-    for mine, other in zip(resumed.epochs, whole.epochs, strict=True):
-        assert replace(mine, seconds=0) == replace(other, seconds=0)
-    # and once more: a finished folder is only loaded
-    before = (resumed.folder / MODEL).stat().st_mtime_ns
-    again = deep.train(train, validation, config, tmp_path / "run")
-    assert (again.folder / MODEL).stat().st_mtime_ns == before
+    deadline = time.monotonic() + 250
+    for rows in (2, 4):  # killed twice, the second time after it was taken up
+        process = subprocess.Popen(program)
+        epochs = tmp_path / "run" / EPOCHS
+        while not (epochs.exists() and len(epochs.read_text().splitlines()) > rows):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+        assert (tmp_path / "run" / CHECKPOINT).exists()
+        assert not (tmp_path / "run" / deep.NETWORK).exists()
+    resumed = deep.train(train, validation, config, tmp_path / "run")
+    assert same(resumed, deep.train(train, validation, config, tmp_path / "whole"))
 
 
 def test_other_settings_or_crops_do_not_take_up_a_folder(trained):
