@@ -70,7 +70,7 @@ class Comments:
             "comment": comment,
         }
         try:
-            with FileLock(self.path.with_name(self.path.name + ".lock"), timeout=_WAIT):
+            with FileLock(self.path.with_name(f".{self.path.name}.lock"), timeout=_WAIT):
                 self._rows = [*self._read(), row]
                 self._write()
         except Timeout:

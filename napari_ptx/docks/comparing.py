@@ -23,6 +23,7 @@ class ComparedCase:
         self._viewer = viewer
         self._image: napari.layers.Image | None = None
         self._outlines: dict[str, Shapes] = {}
+        self._hidden: list[Layer] = []
         self.case = ""
 
     def show(self, shown: ShownCase, colours: Mapping[str, str]) -> None:
@@ -48,8 +49,19 @@ class ComparedCase:
         frames = [outline.frame for outlines in shown.outlines.values() for outline in outlines]
         if image.axes != "yx" and frames:
             self._viewer.dims.set_current_step(0, frames[0])
+        for layer in self._hidden:
+            layer.visible = True
+        self._hidden.clear()
         self._viewer.layers.selection.active = self._image
         self.case = shown.case
+
+    def hide(self) -> None:
+        """Show nothing until the next case: what is there is not the case at hand."""
+        for layer in self.layers:
+            if layer.visible:
+                self._hidden.append(layer)
+                layer.visible = False
+        self.case = ""
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -65,6 +77,7 @@ class ComparedCase:
                 self._viewer.layers.remove(layer)
         self._image = None
         self._outlines.clear()
+        self._hidden.clear()
         self.case = ""
 
     def _complete(self, labels: Iterable[str]) -> bool:

@@ -30,7 +30,9 @@ DOCKS: Mapping[str, str] = {
     "Study": "napari_ptx.docks.study:StudyDock",
     "Reading": "napari_ptx.docks.reading:ReadingDock",
     "Agreement": "napari_ptx.docks.agreement:AgreementDock",
+    "Models": "napari_ptx.docks.models:ModelsDock",
     "Predictions": "napari_ptx.docks.predictions:PredictionsDock",
+    "Comparison": "napari_ptx.docks.comparison:ComparisonDock",
 }
 """The docks by the name they have in the manifest."""
 

@@ -6,15 +6,32 @@ where alone torch and PyRadiomics are loaded.
 
 from __future__ import annotations
 
+import csv
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_ptx.child import Progress
     from napari_ptx.ultrasound.predictions import Predictions
+    from napari_ptx.ultrasound.runs import Run
+
+_MANIFEST = "manifest.json"
+_MOST = 12
+_FEATURES = (
+    "original_firstorder_Mean",
+    "original_firstorder_Entropy",
+    "original_glcm_Contrast",
+    "original_glcm_Correlation",
+    "original_glcm_Idm",
+    "original_glszm_SmallAreaEmphasis",
+)
+"""Features that are offered where no run says which ones its models took."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +45,9 @@ class MapOffer:
     networks
         Its networks, for Grad-CAM.
     features
-        Radiomics features, for maps.
+        Radiomics features; those that most of the run's models took come first.
     reason
-        Why there are no maps at all, or "".
+        Why there is no Grad-CAM, or "".
     """
 
     run: Path | None = None
@@ -55,11 +72,103 @@ class CaseMap:
     """
 
     name: str
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
     origin: tuple[float, float]
     step: tuple[float, float]
 
 
 def offer(predictions: Predictions) -> MapOffer:
-    """Say which maps there can be of a table's cases: it has to lie in its run folder."""
-    return MapOffer(reason="Maps need the models: open the predictions in their run folder.")
+    """Say which maps there can be of a table's cases.
+
+    Grad-CAM needs the networks, so the table has to lie in its run folder.
+    """
+    run = predictions.path.parent
+    if not (run / _MANIFEST).is_file():
+        return MapOffer(
+            features=_FEATURES,
+            reason="Grad-CAM needs the networks: open the predictions in their run folder.",
+        )
+    networks = sorted({path.parts[-3] for path in run.glob("networks/*/*/*.safetensors")})
+    return MapOffer(
+        run, tuple(networks), _features(run) or _FEATURES,
+        "" if networks else "This run has no network, so there is no Grad-CAM.",
+    )  # fmt: skip
+
+
+def grad_cam(
+    run: Path, row: Mapping[str, Any], network: str, progress: Progress | None = None
+) -> CaseMap:
+    """Show which parts of a case's crop speak for the positive class (in a child process).
+
+    Of a cross-validation it is the network that did not see the case.
+
+    Raises
+    ------
+    PtxError
+        If the run or the case cannot be read.
+    """
+    from napari_ptx.ultrasound import deep
+    from napari_ptx.ultrasound.cases import load_case
+    from napari_ptx.ultrasound.crop import crop
+    from napari_ptx.ultrasound.gradcam import grad_cam as cam
+    from napari_ptx.ultrasound.runs import Run, network_folder
+
+    if progress is not None:
+        progress(0, 0, f"Grad-CAM of {network}")
+    opened = Run.open(run)
+    config = opened.config
+    fold = _fold_of(opened, str(row["case"]))
+    cut = crop(
+        load_case(row, lesions=config.lesions),
+        mode=config.mode,
+        size=config.size,
+        margin=config.margin,
+        mask_borders=config.mask_borders,
+    )
+    values = cam(deep.load(network_folder(run, network, fold)), cut)
+    top, left, bottom, right = cut.box
+    step = ((bottom - top) / values.shape[0], (right - left) / values.shape[1])
+    # The box is given by the edges of pixels, a place by their centres.
+    origin = (top - 0.5 + step[0] / 2, left - 0.5 + step[1] / 2)
+    return CaseMap(f"Grad-CAM {network}", values, origin, step)
+
+
+def feature_map(
+    run: Path | None, row: Mapping[str, Any], feature: str, progress: Progress | None = None
+) -> CaseMap:
+    """Compute a radiomics feature round every pixel of a lesion (in a child process).
+
+    Raises
+    ------
+    PtxError
+        If the case cannot be read, or the feature has no map.
+    """
+    from napari_ptx.ultrasound.maps import case_map
+
+    if progress is not None:
+        progress(0, 0, f"Map of {feature}")
+    values = case_map(row, feature)
+    return CaseMap(feature, values, (0.0, 0.0), (1.0, 1.0))
+
+
+def _features(run: Path) -> tuple[str, ...]:
+    """Give the features that most models of a run took, shape left out: it has no map."""
+    counts: Counter[str] = Counter()
+    try:
+        with (run / "selection.csv").open(newline="", encoding="utf-8") as stream:
+            for row in csv.DictReader(stream):
+                name = row.get("feature") or ""
+                if row.get("fell_at") == "kept" and "_" in name and "_shape" not in name:
+                    counts[name] += 1
+    except OSError:  # the run has no radiomics
+        return ()
+    return tuple(name for name, _ in counts.most_common(_MOST))
+
+
+def _fold_of(run: Run, case: str) -> str:
+    table = run.table("splits.csv")
+    mine = table[table["case"] == case]
+    for fold in run.folds:
+        if len(mine) and (mine[f"fold {fold}"] == "test").any():
+            return fold
+    return run.folds[0]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractButton,
     QApplication,
+    QComboBox,
     QLabel,
     QPushButton,
     QSizePolicy,
@@ -119,6 +121,37 @@ def hint(text: str = "") -> QLabel:
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label
+
+
+def combo(name: str, tip: str, *texts: str) -> QComboBox:
+    """Make a drop-down list that may be narrower than its longest entry."""
+    box = QComboBox()
+    box.addItems(texts)
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    return box
+
+
+def fill(box: QComboBox, entries: Sequence[tuple[str, Any]]) -> None:
+    """Offer other entries (text, data), quietly; what is chosen stays where it can."""
+    chosen = box.currentData()
+    with QSignalBlocker(box):
+        box.clear()
+        for text, data in entries:
+            box.addItem(text, data)
+        places = [place for place, (_, data) in enumerate(entries) if data == chosen]
+        if entries:
+            box.setCurrentIndex(places[0] if places else 0)
+
+
+def button(text: str, tip: str) -> QPushButton:
+    """Make a button that Enter does not press unless it has the focus."""
+    made = QPushButton(text)
+    made.setToolTip(tip)
+    made.setAutoDefault(False)
+    return made
 
 
 def column(*parts: QWidget, margin: int = 8) -> QVBoxLayout:

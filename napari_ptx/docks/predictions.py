@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QPushButton,
     QStackedWidget,
     QVBoxLayout,
 )
@@ -21,7 +20,7 @@ from napari_ptx.docks.comments import Comments
 from napari_ptx.docks.comparing import ComparedCase
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.maps import MapOffer, offer
-from napari_ptx.docks.parts import Dock, hint
+from napari_ptx.docks.parts import Dock, button, hint
 from napari_ptx.docks.predictions_page import PredictionsPage
 from napari_ptx.docks.review import Review
 from napari_ptx.errors import PtxError
@@ -72,9 +71,9 @@ class PredictionsDock(Dock):
         self._pages = QStackedWidget()
         self._pages.addWidget(self._sentence)
         self._pages.addWidget(self.page)
-        self.open_button = _button("Open…", "Open another table of predictions")
-        self.models_button = _button("Models", "Show the Models dock, which trains and predicts")
-        self.back_button = _button("Previous case", "The case before in the list (K)")
+        self.open_button = button("Open…", "Open another table of predictions")
+        self.models_button = button("Models", "Show the Models dock, which trains and predicts")
+        self.back_button = button("Previous case", "The case before in the list (K)")
         self.loader = JobBar(quiet=True)
         self.mapper = JobBar()
         self._slow = QTimer(self)
@@ -337,7 +336,7 @@ class PredictionsDock(Dock):
 
     def _too_slow(self) -> None:
         # The picture of one case must not stand beside the verdicts on another.
-        self.compared.clear()
+        self.compared.hide()
 
     # Comments
 
@@ -371,14 +370,13 @@ class PredictionsDock(Dock):
     def _offer_maps(self, *_: Any) -> None:
         if self.review is None or self.row is None:
             return
-        reason = self._offer.reason
+        offered, reason = self._offer, self._offer.reason
         if not (self.review.place(self.row, "image") and self.review.place(self.row, "roi")):
             reason = "A map needs the image and the ROI of the case, which the table does not name."
-        able = not reason
+            offered = MapOffer()
         self.page.panel.offer_maps(
-            self._offer.networks if able else (), self._offer.features if able else (),
-            reason or "This run has no such model.", busy=self.mapper.running,
-        )  # fmt: skip
+            offered.networks, offered.features, reason, busy=self.mapper.running
+        )
 
     def show_cam(self, network: str) -> None:
         """Show where a network looks, as a layer over the case."""
@@ -414,13 +412,6 @@ class PredictionsDock(Dock):
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
         self._maps.clear()
-
-
-def _button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tip)
-    button.setAutoDefault(False)
-    return button
 
 
 def _dropped(event: QDragEnterEvent | QDropEvent) -> Path | None:

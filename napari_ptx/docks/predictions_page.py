@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
-    QComboBox,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -20,12 +19,14 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptx.docks.case_list import CaseList
-from napari_ptx.docks.parts import hint
+from napari_ptx.docks.parts import button, combo, fill, hint
 from napari_ptx.docks.review import KINDS, Review, Wish
 from napari_ptx.docks.verdict_bars import VerdictBars, tones
 
 if TYPE_CHECKING:
     from napari.utils.theme import Theme
+
+_PAUSE_MS = 2000  # a comment is saved when the typing rests for so long
 
 
 class CasePanel(QWidget):
@@ -63,6 +64,12 @@ class CasePanel(QWidget):
         self.name.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.name.setFixedWidth(80)
         self._lay_out()
+        # Not every way out of the line takes the keyboard from it (another dock's tab).
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._pause.timeout.connect(self.commented)
+        self.comment.textEdited.connect(self._typed)
         self.comment.editingFinished.connect(self.commented)
 
     def _lay_out(self) -> None:
@@ -99,6 +106,9 @@ class CasePanel(QWidget):
             self.comment.setText(review.comment(row))
         self.show_history(history)
 
+    def _typed(self, _: str) -> None:
+        self._pause.start()
+
     def show_history(self, history: Sequence[Mapping[str, str]]) -> None:
         """Give every comment there was on the case in the tooltip."""
         lines = [
@@ -117,13 +127,13 @@ class CasePanel(QWidget):
         self, networks: Sequence[str], features: Sequence[str], reason: str, *, busy: bool
     ) -> None:
         """Offer Grad-CAM and feature maps, or say why there are none."""
-        for button, names, what in (
+        for chooser, names, what in (
             (self.cam_button, networks, "Where the network looks in this image, as a layer"),
             (self.map_button, features, "A radiomics feature at every pixel, as a layer"),
         ):
-            button.setEnabled(bool(names) and not busy)
-            button.setToolTip(what if names else reason)
-            menu = button.menu()
+            chooser.setEnabled(bool(names) and not busy)
+            chooser.setToolTip(what if names else reason)
+            menu = chooser.menu()
             menu.clear()
             for name in names:
                 menu.addAction(name)
@@ -139,12 +149,13 @@ class PredictionsPage(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.review: Review | None = None
-        self.model = _combo("Model", "Whose verdicts 'Wrong' and 'near' are about")
-        self.kind = _combo("Cases", "Which cases are listed")
+        self._groups: dict[str, tuple[str, str]] = {}  # by what the picker shows
+        self.model = combo("Model", "Whose verdicts 'Wrong' and 'near' are about")
+        self.kind = combo("Cases", "Which cases are listed")
         for kind, text in KINDS.items():
             self.kind.addItem(text, kind)
-        self.split = _combo("Split", "Which part of the data is listed")
-        self.group = _combo("Group", "Cases with one entry of a column, such as a subtype")
+        self.split = combo("Split", "Which part of the data is listed")
+        self.group = combo("Group", "Cases with one entry of a column, such as a subtype")
         self.search = QLineEdit()
         self.search.setPlaceholderText("Search")
         self.search.setAccessibleName("Search")
@@ -154,8 +165,8 @@ class PredictionsPage(QWidget):
         self.table = CaseList()
         self.panel = CasePanel()
         self._lay_out()
-        for combo in (self.model, self.kind, self.split, self.group):
-            combo.currentIndexChanged.connect(self.list_cases)
+        for box in (self.model, self.kind, self.split, self.group):
+            box.currentIndexChanged.connect(self.list_cases)
         self.search.textChanged.connect(self.list_cases)
         self.table.opened.connect(self.case_opened)
 
@@ -188,13 +199,15 @@ class PredictionsPage(QWidget):
     def show_review(self, review: Review) -> None:
         """Show another table; what is picked stays where it can."""
         self.review = review
-        _fill(self.model, [(name, name) for name in review.models])
+        fill(self.model, [(name, name) for name in review.models])
         splits = [("All splits", ""), *((split, split) for split in review.splits)]
-        _fill(self.split, splits)
+        fill(self.split, splits)
         self.split.setVisible(len(review.splits) > 1)
         groups = review.groups()
-        entries = [(f"{name}: {value} ({count})", (name, value)) for name, value, count in groups]
-        _fill(self.group, [("All groups", None), *entries])
+        self._groups = {
+            f"{name}: {value} ({count})": (name, value) for name, value, count in groups
+        }
+        fill(self.group, [(text, text) for text in ("All groups", *self._groups)])
         self.group.setVisible(bool(groups))
         self.table.show_review(review)
         self.list_cases()
@@ -220,7 +233,7 @@ class PredictionsPage(QWidget):
             model=self.model.currentData(),
             kind=self.kind.currentData(),
             split=self.split.currentData() or "",
-            group=self.group.currentData(),
+            group=self._groups.get(self.group.currentText()),
             search=self.search.text(),
         )
 
@@ -243,29 +256,9 @@ class PredictionsPage(QWidget):
         self.panel.facts.setStyleSheet(f"color: {quiet};")
 
 
-def _combo(name: str, tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setToolTip(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    return box
-
-
-def _fill(box: QComboBox, entries: Sequence[tuple[str, object]]) -> None:
-    chosen = box.currentData()
-    with QSignalBlocker(box):
-        box.clear()
-        for text, data in entries:
-            box.addItem(text, data)
-        places = [place for place, (_, data) in enumerate(entries) if data == chosen]
-        box.setCurrentIndex(places[0] if places else 0)
-
-
 def _menu_button(text: str, chosen: Signal) -> QPushButton:
-    button = QPushButton(text)
-    button.setAutoDefault(False)
-    menu = QMenu(button)
+    made = button(text, "")
+    menu = QMenu(made)
     menu.triggered.connect(lambda action: chosen.emit(action.text()))
-    button.setMenu(menu)
-    return button
+    made.setMenu(menu)
+    return made

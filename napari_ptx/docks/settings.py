@@ -38,6 +38,20 @@ def set_reviewer(name: str) -> None:
         group.name = name.strip()
 
 
+def runs_folder() -> Path:
+    """Give the folder that keeps the runs of models."""
+    group = _group("models")
+    text = "" if group is None else group.folder.strip()
+    return Path(text).expanduser() if text else study_folder() / "runs"
+
+
+def set_runs_folder(folder: Path) -> None:
+    """Remember the folder that keeps the runs of models."""
+    group = _group("models")
+    if group is not None and folder != runs_folder():
+        group.folder = str(folder)
+
+
 def outline_width() -> float:
     """Give the width of compared outlines, in screen pixels."""
     group = _group("agreement")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF, Qt
@@ -17,7 +18,10 @@ if TYPE_CHECKING:
 
     from napari_ptx.docks.review import Verdict
 
+_BAR = 16  # pixels high
 _TALLEST = 190  # pixels; more models than that are scrolled
+_WIDEST_NAME = 90
+_WIDEST_WORDS = 110
 
 
 def tones(theme: Theme) -> dict[bool | None, QColor]:
@@ -39,8 +43,8 @@ class Bar(QWidget):
         self.threshold = math.nan
         self.fill = self.ground = self.mark = QColor()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setFixedHeight(16)
-        self.setMinimumWidth(60)
+        self.setFixedHeight(_BAR)
+        self.setMinimumWidth(40)
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: D102, N802 - Qt's name
         painter = QPainter(self)
@@ -73,10 +77,12 @@ class VerdictBars(QScrollArea):
         self._inside = QWidget()
         self._grid = QGridLayout(self._inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
-        self._grid.setHorizontalSpacing(8)
+        self._grid.setHorizontalSpacing(6)
         self._grid.setVerticalSpacing(2)
         self._grid.setColumnStretch(1, 1)
         self.setWidget(self._inside)
+        self.viewport().setStyleSheet("background: transparent;")
+        self._inside.setStyleSheet("background: transparent;")
         self._lines: list[tuple[QLabel, Bar, QLabel, QLabel]] = []
         self._verdicts: tuple[Verdict, ...] = ()
         self._theme: Theme | None = None
@@ -92,24 +98,25 @@ class VerdictBars(QScrollArea):
                 if place >= len(verdicts) and isinstance(part, QLabel):
                     part.clear()
         for (name, bar, value, words), verdict in zip(self._lines, verdicts, strict=False):
-            name.setText(verdict.model)
+            name.setText(_elided(name, verdict.model, _WIDEST_NAME))
             bar.probability, bar.threshold = verdict.probability, verdict.threshold
             known = not math.isnan(verdict.probability)
             value.setText(f"{verdict.probability:.2f}" if known else "–")
-            words.setText(verdict.text)
             tip = _tip(verdict)
             for part in (name, bar, value, words):
                 part.setToolTip(tip)
             bar.setAccessibleName(tip)
         self._paint()
-        height = self._inside.sizeHint().height()
+        # What is laid out is sized when it is next drawn; the fonts are known now.
+        line = max(self.fontMetrics().height(), _BAR) + self._grid.verticalSpacing()
+        height = len(verdicts) * line + 4
         self.setFixedHeight(min(height, _TALLEST))
 
     def texts(self) -> list[tuple[str, str, str]]:
         """Give what is shown: model, probability, verdict."""
         return [
-            (name.text(), value.text(), words.text())
-            for name, _, value, words in self._lines[: len(self._verdicts)]
+            (verdict.model, value.text(), verdict.text)
+            for (_, _, value, _), verdict in zip(self._lines, self._verdicts, strict=False)
         ]
 
     def restyle(self, theme: Theme) -> None:
@@ -122,13 +129,12 @@ class VerdictBars(QScrollArea):
             return
         colours = tones(self._theme)
         ground, mark = colour(self._theme, "foreground"), colour(self._theme, "text")
-        self.viewport().setStyleSheet("background: transparent;")
-        self._inside.setStyleSheet("background: transparent;")
         for (_, bar, _, words), verdict in zip(self._lines, self._verdicts, strict=False):
             bar.fill, bar.ground, bar.mark = colours[verdict.right], ground, mark
             bar.update()
-            bold = "font-weight: bold;" if verdict.right is False else ""
-            words.setStyleSheet(f"color: {colours[verdict.right].name()}; {bold}")
+            # A style sheet for each line would take longer than all the rest.
+            text = escape(_elided(words, verdict.text, _WIDEST_WORDS))
+            words.setText(f"<span style='color: {colours[verdict.right].name()}'>{text}</span>")
 
     def _add_line(self) -> None:
         row = len(self._lines)
@@ -136,8 +142,15 @@ class VerdictBars(QScrollArea):
         for place, part in enumerate(line):
             if isinstance(part, QLabel):
                 part.setTextFormat(Qt.TextFormat.PlainText)
+            if place == 3:
+                part.setTextFormat(Qt.TextFormat.RichText)
             self._grid.addWidget(part, row, place)
         self._lines.append(line)
+
+
+def _elided(label: QLabel, text: str, width: int) -> str:
+    """Cut a text that is too long; the tooltip has all of it."""
+    return label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, width)
 
 
 def _tip(verdict: Verdict) -> str:

@@ -77,3 +77,37 @@ def table(made_predictions: Path, tmp_path: Path) -> Path:
 @pytest.fixture
 def dock(hub: Hub) -> PredictionsDock:  # noqa: F811 - the fixture
     return hub.show("Predictions")
+
+
+CASES = 24
+
+
+@pytest.fixture(scope="session")
+def made_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a cohort whose lesions tell by their grey values what they are."""
+    folder = tmp_path_factory.mktemp("cohort")
+    rows = []
+    for number in range(CASES):
+        rng = np.random.default_rng(number)
+        label = number % 2
+        pixels = rng.normal(90, 25, (70, 90))
+        mask = np.zeros(pixels.shape, np.uint8)
+        y, x = 15 + number % 7, 20 + number % 9
+        mask[y : y + 26, x : x + 34] = 255
+        pixels[mask > 0] = rng.normal(120 if label else 95, 20, np.count_nonzero(mask))
+        Picture.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(folder / f"c{number}.png")
+        Picture.fromarray(mask).save(folder / f"c{number}-roi.png")
+        mean = float(pixels[mask > 0].mean())
+        rows.append(
+            (f"c{number}", f"p{number}", f"c{number}.png", f"c{number}-roi.png", label, mean)
+        )
+    columns = ["case", "patient", "image", "roi", "label", "mean"]
+    table = pd.DataFrame(rows, columns=columns)
+    table.drop(columns="mean").to_csv(folder / "cohort.csv", index=False)
+    features = pd.DataFrame({"case": table["case"]})
+    noise = np.random.default_rng(0).normal(0, 12, (CASES, 4))
+    features["original_firstorder_Mean"] = table["mean"] + noise[:, 0]
+    for place, name in enumerate(("original_glcm_Contrast", "original_glcm_Idm"), start=1):
+        features[name] = noise[:, place]
+    features.to_csv(folder / "features.csv", index=False)
+    return folder / "cohort.csv"
