@@ -35,10 +35,14 @@ class Plot(QWidget):
 
     picked = Signal(int)
     """A click on a dot: its place in the collection."""
+    hovered = Signal(int)
+    """The mouse has come to another dot, or has left it (-1)."""
 
     def __init__(self, name: str, *, scrolls: bool = False) -> None:
         super().__init__()
         self._scrolls = scrolls
+        self.reach = REACH
+        self._over = -1
         self._name = name
         self.background: QColor | None = None
         self._sentence = QLabel()
@@ -108,7 +112,7 @@ class Plot(QWidget):
         if not len(far) or np.isnan(far).all():
             return None
         nearest = int(np.nanargmin(far))
-        return nearest if far[nearest] <= REACH * self.devicePixelRatioF() else None
+        return nearest if far[nearest] <= self.reach * self.devicePixelRatioF() else None
 
     def _dots(self) -> PathCollection | None:
         if self.figure is None:
@@ -126,12 +130,17 @@ class Plot(QWidget):
 
     def _moved(self, event: MouseEvent) -> None:
         if self._canvas is not None:
-            over = self.dot_at(event.x, event.y) is not None
-            shape = Qt.CursorShape.PointingHandCursor if over else Qt.CursorShape.ArrowCursor
-            self._canvas.setCursor(shape)
+            place = self.dot_at(event.x, event.y)
+            hand = Qt.CursorShape.PointingHandCursor
+            self._canvas.setCursor(Qt.CursorShape.ArrowCursor if place is None else hand)
+            place = -1 if place is None else place
+            if place != self._over:
+                self._over = place
+                self.hovered.emit(place)
 
     def _drop(self) -> None:
         canvas, self._canvas, self.figure = self._canvas, None, None
+        self._over = -1
         if canvas is not None:
             self._area.takeWidget()
             canvas.setParent(self)  # hidden: without a parent it would be a window until then

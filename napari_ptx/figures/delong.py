@@ -27,6 +27,7 @@ _SHADES: dict[Theme, tuple[str, ...]] = {
 }
 _MOST = 7.5  # points of the text in a cell
 _LEAST = 4.5
+_ROOM = 26.0  # points that a number takes with the zero before its point
 
 
 def delong_figure(
@@ -68,7 +69,8 @@ def delong_figure(
         drawn = np.ma.masked_where(np.eye(count, dtype=bool), p)
         axes.imshow(drawn, cmap=ListedColormap(shades), norm=norm, aspect="auto", gid="p")
         cell = 72.0 * min(0.62 * width, width - 0.075 * max(map(len, names)) - 0.3) / count
-        font = float(np.clip(cell / 4.0, _LEAST, _MOST))
+        tight = cell < _ROOM
+        font = float(np.clip(cell / (3.2 if tight else 4.0), _LEAST, _MOST))
         text = mpl.rcParams["text.color"]
         for row in range(count):
             for column in range(count):
@@ -81,6 +83,7 @@ def delong_figure(
                         if row > column
                         else _signed(comparison.test(row, column).difference)
                     )
+                said = said.replace("0.", ".") if tight else said
                 axes.text(column, row, said, ha="center", va="center", fontsize=font, color=colour)
         axes.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(count), names)

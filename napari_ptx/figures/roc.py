@@ -106,7 +106,9 @@ def roc_figure(
                 )  # fmt: skip
         if pickable:
             table = roc_table(curves)
-            points(axes, table["fpr"], table["tpr"], "none")
+            # At an infinite threshold there is nothing to choose: nobody is positive.
+            finite = np.isfinite(table["threshold"].to_numpy())
+            points(axes, table["fpr"].where(finite), table["tpr"].where(finite), "none")
         unit_axes(axes, "1 − specificity", "Sensitivity")
         if legend:
             name_models(figure, _texts(curves, comparison, confidence), styles)

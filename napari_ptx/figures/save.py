@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 _METADATA: dict[str, dict[str, str | None]] = {
     "svg": {"Date": None, "Creator": "napari-ptx"},
     "png": {"Software": "napari-ptx"},
+    "pdf": {"CreationDate": None, "Creator": "napari-ptx", "Producer": None},
 }
 
 
 def save_figure(
     figure: Figure, stem: Path, *, formats: Sequence[str] = ("svg", "png"), dpi: float = 300.0
 ) -> list[Path]:
-    """Save a figure as SVG and PNG.
+    """Save a figure as SVG and PNG, or as PDF.
 
-    Text in the SVG stays text, which a journal's editor can change.
+    Text in the SVG and the PDF stays text, which a journal's editor can change.
 
     Parameters
     ----------
@@ -32,7 +33,7 @@ def save_figure(
     stem
         The path without a suffix; its folder is made.
     formats
-        "svg", "png" or both.
+        Of "svg", "png" and "pdf".
     dpi
         Dots per inch of the PNG.
 
@@ -51,7 +52,9 @@ def save_figure(
     paths = [stem.with_name(f"{stem.name}.{kind}") for kind in formats]
     try:
         stem.parent.mkdir(parents=True, exist_ok=True)
-        with mpl.rc_context({"svg.hashsalt": "napari-ptx", "svg.fonttype": "none"}):
+        with mpl.rc_context(
+            {"svg.hashsalt": "napari-ptx", "svg.fonttype": "none", "pdf.fonttype": 42}
+        ):
             for kind, path in zip(formats, paths, strict=True):
                 figure.savefig(path, format=kind, dpi=dpi, metadata=_METADATA[kind])
     except OSError as error:

@@ -160,42 +160,83 @@ def assess(
     UltrasoundError
         For a split that is not there or has too few cases of a class.
     """
-    from napari_ptx.stats import StatsError, calibration, calibration_curve, roc_band
+    from napari_ptx.stats import StatsError, calibration, calibration_curve
 
     here = predictions.of(split)
     why = unusable(here)
     if why:
         raise UltrasoundError(f"The split {split!r} cannot be evaluated: {why}")
-    steps = 2 * len(here.models) + 1
-    done = 0
+    kinds = ((False, True) if here.clustered else (False,)) if replicates else ()
+    models, parts = len(here.models), 1 + len(kinds)
 
-    def step(text: str) -> None:
-        nonlocal done
-        if progress is not None:
-            progress(done, steps, text)
-        done += 1
+    def step(part: int, text: str) -> Progress:
+        def told(done: int, total: int, name: str) -> None:
+            if progress is not None:
+                progress(part * models + done, parts * models, f"{text} {name}")
 
-    step("Computing intervals")
+        return told
+
     notes = _warnings(here)
-    metrics = _metrics(here, confidence, seed)
-    bands, cluster_bands, curves, fits = {}, {}, {}, {}
-    truth = here.labels
+    metrics = _metrics(here, confidence, seed, step(0, "Intervals of"))
+    curves, fits = {}, {}
     for name, score in zip(here.models, here.scores, strict=True):
-        step(f"Calibration of {name}")
-        curves[name] = calibration_curve(truth, score, confidence=confidence)
+        curves[name] = calibration_curve(here.labels, score, confidence=confidence)
         try:
-            fits[name] = calibration(truth, score, confidence=confidence)
+            fits[name] = calibration(here.labels, score, confidence=confidence)
         except StatsError as error:
             notes.append(f"{name}: {error}")
-        step(f"Band of {name}")
-        if replicates:
-            how: dict[str, Any] = {
-                "confidence": confidence, "replicates": replicates, "seed": seed
-            }  # fmt: skip
-            bands[name] = roc_band(truth, score, **how)
-            if here.clustered:
-                cluster_bands[name] = roc_band(truth, score, clusters=here.clusters, **how)
-    return Assessment(split, metrics, bands, cluster_bands, curves, fits, tuple(notes), confidence)
+    drawn = {
+        clustered: bands(
+            here, clustered=clustered, confidence=confidence, replicates=replicates, seed=seed,
+            progress=step(1 + clustered, "Band of"),
+        )
+        for clustered in kinds
+    }  # fmt: skip
+    return Assessment(
+        split,
+        metrics,
+        drawn.get(False, {}),
+        drawn.get(True, {}),
+        curves,
+        fits,
+        tuple(notes),
+        confidence,
+    )
+
+
+def bands(
+    predictions: Predictions,
+    *,
+    clustered: bool,
+    confidence: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> dict[str, RocBand]:
+    """Give the band of each model's ROC curve.
+
+    Parameters
+    ----------
+    predictions
+        Of one split.
+    clustered
+        Whether patients are resampled, or rows.
+    """
+    from napari_ptx.stats import roc_band
+
+    found = {}
+    for done, (name, score) in enumerate(zip(predictions.models, predictions.scores, strict=True)):
+        if progress is not None:
+            progress(done, len(predictions.models), name)
+        found[name] = roc_band(
+            predictions.labels,
+            score,
+            clusters=predictions.clusters if clustered else None,
+            confidence=confidence,
+            replicates=replicates,
+            seed=seed,
+        )
+    return found
 
 
 def comparisons(predictions: Predictions, confidence: float = 0.95) -> pd.DataFrame:
@@ -240,7 +281,9 @@ def sizes(predictions: Predictions) -> dict[str, int]:
     }
 
 
-def _metrics(predictions: Predictions, confidence: float, seed: int) -> pd.DataFrame:
+def _metrics(
+    predictions: Predictions, confidence: float, seed: int, progress: Progress
+) -> pd.DataFrame:
     from napari_ptx.stats import diagnostic
 
     plain = compare(predictions, clustered=False)
@@ -250,6 +293,7 @@ def _metrics(predictions: Predictions, confidence: float, seed: int) -> pd.DataF
     count = sizes(predictions)
     rows: list[dict[str, Any]] = []
     for place, name in enumerate(predictions.models):
+        progress(place, len(predictions.models), name)
         said = {
             "threshold": predictions.threshold(name),
             "rule": predictions.rules.get(name, ""),
@@ -286,16 +330,16 @@ def _warnings(predictions: Predictions) -> list[str]:
     notes = []
     if count["augmented"]:
         notes.append(
-            f"{count['augmented']} of {count['n']} rows are augmented copies: they are no "
-            "independent cases, and only the results clustered by patient count them rightly."
+            f"{count['augmented']} of {count['n']} rows are augmented copies, no independent "
+            "cases: only the results by patient count."
         )
     elif predictions.clustered:
         notes.append(
-            f"{count['n']} rows come from {count['patients']} patients: the results clustered "
-            "by patient are the ones to report."
+            f"{count['n']} rows come from {count['patients']} patients: report the results by "
+            "patient."
         )
     if predictions.clustered and compare(predictions, clustered=True).few_clusters:
-        notes.append("With fewer than 20 patients the clustered intervals tend to be too narrow.")
+        notes.append("With fewer than 20 patients the intervals by patient tend to be too narrow.")
     return notes
 
 

@@ -20,7 +20,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from napari_ptx.child import Progress
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.evaluation import Assessment, assess, comparisons, sizes, unusable
 from napari_ptx.ultrasound.evaluation_figures import KINDS, draw
-from napari_ptx.ultrasound.predictions import Predictions, read_predictions
+from napari_ptx.ultrasound.predictions import Predictions
 
 FORMAT = "napari-ptx evaluation 1"
 _BY_PATIENT = ("roc", "delong")  # the figures with intervals or tests
@@ -60,37 +60,29 @@ class Evaluation:
 
 
 def evaluate(
-    path: str | Path,
+    predictions: Predictions,
     out: str | Path,
     *,
-    truth: str = "label",
-    positive: str | None = None,
-    clusters: str = "patient",
     splits: Sequence[str] | None = None,
-    models: Sequence[str] | None = None,
-    note: str | None = None,
+    among: Sequence[str] | None = None,
     confidence: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
     figures: bool = True,
     progress: Progress | None = None,
 ) -> Evaluation:
-    """Evaluate a predictions table and write tables and figures into a folder.
+    """Evaluate predictions and write tables and figures into a folder.
 
     Parameters
     ----------
-    path
-        A predictions table (``read_predictions``).
+    predictions
+        What ``read_predictions`` gave; ``pick`` for some of the models.
     out
         The folder; files of an earlier evaluation are replaced, once all is computed.
-    truth, positive, clusters
-        As for ``read_predictions``.
     splits
         Which to evaluate; otherwise all that have enough cases.
-    models
-        Which to evaluate; otherwise all.
-    note
-        What the data were; otherwise what the table says.
+    among
+        All models of the table, which fixes their colours; without it those evaluated.
     confidence, replicates, seed
         Level of the intervals; replicates and seed of the bootstrap.
     figures
@@ -99,18 +91,10 @@ def evaluate(
     Raises
     ------
     UltrasoundError
-        As ``read_predictions``; if a wanted split or model is not there, no split can be
-        evaluated, or the folder cannot be written.
+        If a wanted split is not there, no split can be evaluated, or the folder cannot be
+        written.
     """
-    source = Path(path).absolute()
-    how: dict[str, Any] = {"truth": truth, "clusters": clusters, "positive": positive}
-    every = read_predictions(source, **how)
-    if models is not None and not set(models) <= set(every.models):
-        # A column that is asked for by name need not be among those found by themselves.
-        every = read_predictions(source, models=models, **how)
-    read = every if models is None else every.pick(models)
-    read = read if note is None else replace(read, note=note)
-    chosen, notes = _choose(read, splits)
+    chosen, notes = _choose(predictions, splits)
     found: list[tuple[Predictions, Assessment]] = []
     for place, split in enumerate(chosen):
 
@@ -119,19 +103,20 @@ def evaluate(
                 progress(place * total + done, len(chosen) * total, f"{chosen[place]}: {text}")
 
         result = assess(
-            read, split, confidence=confidence, replicates=replicates if figures else 0,
+            predictions, split, confidence=confidence, replicates=replicates if figures else 0,
             seed=seed, progress=step,
         )  # fmt: skip
-        found.append((read.of(split), result))
+        found.append((predictions.of(split), result))
         notes += [f"{split}: {sentence}" for sentence in result.notes]
     tables = _tables(found, confidence)
     config = {
-        "truth": truth, "positive": positive, "clusters": read.cluster, "splits": list(chosen),
-        "models": list(read.models), "confidence": confidence, "replicates": replicates,
-        "seed": seed,
+        "truth": predictions.truth, "clusters": predictions.cluster, "splits": list(chosen),
+        "models": list(predictions.models), "confidence": confidence,
+        "replicates": replicates, "seed": seed,
     }  # fmt: skip
-    about = _about(source, read, found, tables, notes, config)
-    written = _write(Path(out), tables, about, found if figures else [], every.models, progress)
+    about = _about(predictions, found, tables, notes, config)
+    everyone = among or predictions.models
+    written = _write(Path(out), tables, about, found if figures else [], everyone, progress)
     return Evaluation(tables, tuple(notes), written, about)
 
 
@@ -193,7 +178,6 @@ def _tables(
 
 
 def _about(
-    source: Path,
     read: Predictions,
     found: Sequence[tuple[Predictions, Assessment]],
     tables: dict[str, pd.DataFrame],
@@ -208,8 +192,8 @@ def _about(
         "negative": read.negative,
         "config": config,
         "source": {
-            "name": source.name,
-            "sha256": hashlib.sha256(source.read_bytes()).hexdigest(),
+            "name": read.path.name,
+            "sha256": _sha256(read.path),
             "said": dict(read.sources),
         },
         "versions": {
@@ -222,6 +206,15 @@ def _about(
         "comparisons": _records(tables["comparisons"]),
         "calibration": _records(tables["calibration"]),
     }
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise UltrasoundError(
+            f"{path} cannot be read any more ({error.strerror}); its hash belongs to the results."
+        ) from None
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -38,4 +38,7 @@ def test_a_bad_table_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixtu
     path.write_text("case,m\na,0.1\n")
     assert run(["us", "evaluate", str(path), "-o", str(tmp_path / "out")]) == 2
     assert "no column 'label'" in capsys.readouterr().err
+    path = write_scores(tmp_path / "predictions.csv")
+    assert run(["us", "evaluate", str(path), "-o", str(tmp_path / "out"), "--models", "svm"]) == 2
+    assert "no column 'svm'" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

@@ -131,12 +131,12 @@ def test_a_split_with_too_few_cases_says_so(tmp_path: Path) -> None:
     assert "'carcinoma' has 1 of the 17 rows" in unusable(read.of("test"))
     with pytest.raises(UltrasoundError, match="'test' cannot be evaluated"):
         assess(read, "test")
-    result = evaluate(read.path, tmp_path / "out", figures=False)
+    result = evaluate(read, tmp_path / "out", figures=False)
     assert set(result.tables["metrics"]["split"]) == {"validation"}
     assert any("'test' is left out" in note for note in result.notes)
     table["split"] = table["case"]
     with pytest.raises(UltrasoundError, match="no split that can be evaluated"):
-        evaluate(write_scores(tmp_path / "q.csv", table), tmp_path / "out")
+        evaluate(read_predictions(write_scores(tmp_path / "q.csv", table)), tmp_path / "out")
 
 
 def test_perfect_scores_have_no_calibration_slope_and_the_rest(tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def words(path: Path) -> str:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("evaluated")
-    evaluate(write_scores(folder / "predictions.csv"), folder / "out", splits=["test"],
-             replicates=20)  # fmt: skip
+    read = read_predictions(write_scores(folder / "predictions.csv"))
+    evaluate(read, folder / "out", splits=["test"], replicates=20)
     return folder
 
 
@@ -198,23 +198,35 @@ def test_the_clustered_figure_differs_and_says_so(written: Path) -> None:
     assert "bootstrap of patients" in clustered
 
 
-def test_some_models_keep_the_colours_they_have_among_all(tmp_path: Path) -> None:
-    path = write_scores(tmp_path / "p.csv")
-    result = evaluate(path, tmp_path / "out", splits=["test"], models=["late"], replicates=5)
+def test_some_models_keep_the_colours_they_have_among_all(
+    predictions: Predictions, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    late = predictions.pick(["late"])
+    result = evaluate(late, out, splits=["test"], among=predictions.models, replicates=5)
     assert set(result.tables["metrics"]["model"]) == {"late"}
     assert result.tables["comparisons"].empty
-    text = (tmp_path / "out" / "figures" / "test_roc.svg").read_text(encoding="utf-8").lower()
+    text = (out / "figures" / "test_roc.svg").read_text(encoding="utf-8").lower()
     assert "#009e73" in text  # the third colour
-    assert not (tmp_path / "out" / "figures" / "test_delong.svg").exists()
-    assert not list((tmp_path / "out").glob(".part-*"))
+    assert not (out / "figures" / "test_delong.svg").exists()
+    assert not list(out.glob(".part-*"))
 
 
-def test_what_cannot_be_evaluated_is_told(tmp_path: Path) -> None:
-    path = write_scores(tmp_path / "p.csv")
+def test_a_threshold_by_hand_is_said_in_the_tables(
+    predictions: Predictions, tmp_path: Path
+) -> None:
+    moved = predictions.with_thresholds({"late": 0.9}, "set by hand")
+    table = evaluate(moved, tmp_path / "out", splits=["test"], figures=False).tables["metrics"]
+    late = row(table, model="late", measure="f1")
+    assert (late["threshold"], late["rule"]) == (0.9, "set by hand")
+
+
+def test_what_cannot_be_evaluated_is_told(predictions: Predictions, tmp_path: Path) -> None:
     with pytest.raises(UltrasoundError, match="no split 'exam'"):
-        evaluate(path, tmp_path / "out", splits=["exam"])
-    with pytest.raises(UltrasoundError, match="no column 'svm'"):
-        evaluate(path, tmp_path / "out", models=["svm"])
+        evaluate(predictions, tmp_path / "out", splits=["exam"])
     (tmp_path / "file").write_text("")
     with pytest.raises(UltrasoundError, match="cannot be written to"):
-        evaluate(path, tmp_path / "file" / "out", splits=["test"], figures=False)
+        evaluate(predictions, tmp_path / "file" / "out", splits=["test"], figures=False)
+    predictions.path.unlink()
+    with pytest.raises(UltrasoundError, match="cannot be read any more"):
+        evaluate(predictions, tmp_path / "out", splits=["test"], figures=False)

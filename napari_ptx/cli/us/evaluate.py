@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_format
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -52,18 +53,23 @@ def evaluate(
     Obuchowski, Holm), calibration.csv, decision.csv, evaluation.json, and each figure as
     SVG and PNG.
     """
-    from napari_ptx.ultrasound.evaluation_files import evaluate as run
+    from napari_ptx.ultrasound import evaluate as run
+    from napari_ptx.ultrasound import read_predictions
 
+    how: dict[str, Any] = {"truth": truth, "clusters": clusters, "positive": positive}
+    wanted = _list(models)
+    read = read_predictions(predictions, **how)
+    if wanted is not None and not set(wanted) <= set(read.models):
+        # A column that is asked for by name need not be among those found by themselves.
+        read = read_predictions(predictions, models=wanted, **how)
+    among = read.models
+    read = read if note is None else replace(read, note=note)
     with running("Evaluating") as progress:
         result = run(
-            predictions,
+            read if wanted is None else read.pick(wanted),
             folder,
-            truth=truth,
-            positive=positive,
-            clusters=clusters,
             splits=_list(split),
-            models=_list(models),
-            note=note,
+            among=among,
             confidence=confidence,
             replicates=replicates,
             seed=seed,
