@@ -1,1 +1,19 @@
-"""Reports: one HTML page for a run or a study, with its figures and tables."""
+"""Reports: one HTML page for a model run, with its figures and tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_ptx.report.run import run_report
+
+__all__ = ["run_report"]
+
+
+def __getattr__(name: str) -> Any:
+    # pandas is loaded when a report is asked for, not before
+    if name == "run_report":
+        from napari_ptx.report.run import run_report
+
+        return run_report
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.us import crop, evaluate, features, predict, train
+from napari_ptx.cli.us import crop, evaluate, features, predict, report, train
 
 app = typer.Typer(
     help="Ultrasound classification: features, training, prediction, evaluation.",
@@ -17,3 +17,4 @@ app.command("map")(features.map_)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
+app.command("report")(report.report)
