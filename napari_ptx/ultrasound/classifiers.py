@@ -115,7 +115,7 @@ def make_classifier(kind: str, settings: Mapping[str, Any], seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(
-            300, max_features="sqrt", n_jobs=1, random_state=seed, **settings
+            200, max_features="sqrt", n_jobs=1, random_state=seed, **settings
         )
     if kind == "mlp":
         from sklearn.neural_network import MLPClassifier

@@ -27,6 +27,7 @@ Floats = NDArray[np.float64]
 STEPS = ("not finite", "variance", "ICC", "redundancy", "LASSO")
 _ALPHAS = np.logspace(0, -2.5, 40)  # parts of the smallest penalty that removes all features
 _LASSO_FOLDS = 3
+_NOTHING = 1e-12  # a weight, or an association with the label, that is none
 
 
 @dataclass(frozen=True)
@@ -206,22 +207,22 @@ def _lasso(
 ) -> tuple[Floats, str]:
     """Give the LASSO's weights at the penalty with the least cross-validated error."""
     from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LassoCV, lasso_path
+    from sklearn.linear_model import LassoCV
 
     y = labels - labels.mean()
-    largest = np.abs(z.T @ y).max() / len(y)
-    alphas = largest * _ALPHAS
+    products: Floats = z.T @ y / len(y)
+    largest = float(np.abs(products).max())
     count = min(_LASSO_FOLDS, *(len(np.unique(groups[labels == value])) for value in (0, 1)))
-    with warnings.catch_warnings():
-        # The smallest penalties, which are seldom the best, may not converge.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if count > 1:
-            folds = grouped_folds(labels, groups, count, seed)
-            model = LassoCV(alphas=alphas, cv=folds, max_iter=2000, tol=1e-3).fit(z, y)
-            weights: Floats = np.asarray(model.coef_, dtype=np.float64)
-            if weights.any():
-                return weights, ""
-        _, path, _ = lasso_path(z, y, alphas=alphas, max_iter=2000, tol=1e-3)
-    first = int(np.argmax(np.any(path != 0.0, axis=0)))
-    weights = np.asarray(path[:, first], dtype=np.float64)
+    if count > 1 and largest > _NOTHING:
+        folds = grouped_folds(labels, groups, count, seed)
+        with warnings.catch_warnings():
+            # The smallest penalties, which are seldom the best, may not converge.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model = LassoCV(alphas=largest * _ALPHAS, cv=folds, max_iter=2000, tol=1e-3).fit(z, y)
+        weights: Floats = np.asarray(model.coef_, dtype=np.float64)
+        if weights.any():
+            return weights, ""
+    weights = np.zeros(z.shape[1])
+    first = int(np.argmax(np.abs(products)))
+    weights[first] = products[first] or _NOTHING
     return weights, "LASSO would keep no feature; the first on its path is kept."
