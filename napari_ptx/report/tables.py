@@ -234,8 +234,10 @@ def settings(values: Mapping[str, Any]) -> Grid:
 
 
 def _plain(value: Any) -> str:
+    if value is None or value == "":
+        return NONE
     if isinstance(value, str):
-        return value or NONE
+        return value
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):

@@ -275,7 +275,11 @@ def _measured(facts: RunFacts) -> str:
     said = facts.metadata["radiomics"]
     if not said:
         return ""
-    options = ", ".join(f"{name} {value}" for name, value in said.get("options", {}).items())
+    options = ", ".join(
+        f"{name} {value}"
+        for name, value in said.get("options", {}).items()
+        if value not in (None, "", [])
+    )
     version = said.get("versions", {}).get("pyradiomics-bhklab") or facts.metadata[
         "required_packages_version"
     ].get("pyradiomics-bhklab", "")

@@ -2,7 +2,8 @@
 
 Agreement (``icc``, ``bland_altman``), ROC curves and their comparison (``compare_auc``,
 ``roc_curve``, thresholds), metrics of a threshold, calibration, decision curves, counts
-behind printed metrics (``recount``), intervals for clustered rows (``cluster_bootstrap``).
+behind printed metrics (``recount``), several readers and modalities (``mrmc``), Table 1 of a
+cohort (``describe``), intervals for clustered rows (``cluster_bootstrap``).
 What cannot be computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
