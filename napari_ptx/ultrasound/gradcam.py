@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Literal, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_ptx.ultrasound.deep import TrainedNetwork
+from napari_ptx.child import Progress
+from napari_ptx.ultrasound.blocks import block_name
+from napari_ptx.ultrasound.cases import load_case
+from napari_ptx.ultrasound.crop import crop
+from napari_ptx.ultrasound.deep import TrainedNetwork, load
 from napari_ptx.ultrasound.deep_data import Crops
+from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.networks import as_input, resized
+from napari_ptx.ultrasound.runs import SPLITS, Run, network_folder
 
 Evidence = Literal["positive", "negative"]
 
@@ -43,7 +51,7 @@ class _TwoClasses(nn.Module):
 
 
 def grad_cam(
-    trained: TrainedNetwork, crop: CropLike, *, evidence: Evidence = "positive"
+    trained: TrainedNetwork, shown: CropLike, *, evidence: Evidence = "positive"
 ) -> NDArray[np.float32]:
     """Show which parts of a crop speak for a class.
 
@@ -51,8 +59,8 @@ def grad_cam(
     ----------
     trained
         The network.
-    crop
-        With ``image`` and ``mask``, of any side.
+    shown
+        The crop: with ``image`` and ``mask``, of any side.
     evidence
         For class 1 ("positive") or class 0.
 
@@ -69,7 +77,7 @@ def grad_cam(
     """
     from monai.visualize.class_activation_maps import GradCAM
 
-    held = Crops(crop.image[None], crop.mask[None])
+    held = Crops(shown.image[None], shown.mask[None])
     small = resized(held, trained.config.size)
     batch = as_input(small.images, small.masks, trained.config.channels)
     # MONAI leaves its hooks on the network that it is given.
@@ -79,9 +87,9 @@ def grad_cam(
     found = camera(batch.to(device), class_idx=int(evidence == "positive"))
     if held.size != small.size:
         found = nn.functional.interpolate(found, (held.size, held.size), mode="bilinear")
-    shown: NDArray[np.float32] = found[0, 0].detach().float().cpu().numpy()
-    peak = float(shown.max())
-    return shown / np.float32(peak) if peak > 0 else np.zeros_like(shown)
+    values: NDArray[np.float32] = found[0, 0].detach().float().cpu().numpy()
+    peak = float(values.max())
+    return values / np.float32(peak) if peak > 0 else np.zeros_like(values)
 
 
 def on_image(
@@ -117,3 +125,92 @@ def on_image(
     places = np.meshgrid(y, x, indexing="ij")
     result[np.ix_(rows, columns)] = map_coordinates(shown, places, order=1, mode="nearest")
     return result
+
+
+@dataclass(frozen=True, eq=False)
+class CaseCam:
+    """Grad-CAM of one case by a run's networks.
+
+    Parameters
+    ----------
+    values
+        ``(y, x)`` of the image, float32, 0 to 1; 0 outside the crop.
+    network
+        "resnet-1ch" or "resnet-2ch".
+    folds
+        Whose network it was; of several, ``values`` is the mean of their maps.
+    probability
+        Of class 1 by the network itself; of several, the mean.
+    """
+
+    values: NDArray[np.float32]
+    network: str
+    folds: tuple[str, ...]
+    probability: float
+
+
+def case_grad_cam(
+    run: Run,
+    row: Mapping[str, Any],
+    network: str | None = None,
+    *,
+    evidence: Evidence = "positive",
+    progress: Progress | None = None,
+) -> CaseCam:
+    """Show, on its image, which parts of a case speak for a class.
+
+    A case that the run was evaluated on is shown to the network that had not seen it;
+    any other case to the networks of all folds, as for a prediction.
+
+    Parameters
+    ----------
+    run
+        An opened run.
+    row
+        ``case``, ``image`` and ``roi``, as for ``load_case``.
+    network
+        "resnet-1ch" or "resnet-2ch"; the one that also sees the ROI where there are both.
+    evidence
+        As for ``grad_cam``.
+
+    Raises
+    ------
+    UltrasoundError
+        The run has no such network, or the case cannot be read.
+    """
+    config = run.config
+    names = [block_name(channels) for channels in config.channels]
+    network = network or (names[-1] if names else "")
+    if network not in names:
+        said = f"it has {' and '.join(names)}" if names else "it was trained without networks"
+        raise UltrasoundError(
+            f"The run {run.folder.name} has no network {network or 'for Grad-CAM'}: {said}."
+        )
+    case = load_case(row, lesions=config.lesions)  # type: ignore[arg-type]
+    cut = crop(
+        case,
+        mode=config.mode,  # type: ignore[arg-type]
+        size=config.size,
+        margin=config.margin,
+        mask_borders=config.mask_borders,
+    )
+    folds = _unseen(run, str(row["case"]))
+    total, probability = np.zeros(cut.image.shape, dtype=np.float64), 0.0
+    for done, fold in enumerate(folds):
+        if progress is not None:
+            progress(done, len(folds), f"Grad-CAM of {network}, fold {fold}")
+        trained = load(network_folder(run.folder, network, fold))
+        total += grad_cam(trained, cut, evidence=evidence)
+        probability += float(trained.predict(Crops(cut.image[None], cut.mask[None]))[0])
+    mean = (total / len(folds)).astype(np.float32)
+    y, x = case.grey.shape
+    return CaseCam(on_image(mean, cut.box, (y, x)), network, folds, probability / len(folds))
+
+
+def _unseen(run: Run, case: str) -> tuple[str, ...]:
+    """Give the fold in which a case was evaluated, or all folds."""
+    splits = run.table(SPLITS)
+    mine = splits[splits["case"] == case]
+    tested = (fold for fold in run.folds if (mine[f"fold {fold}"] == "test").any())
+    first = next(tested, None)
+    return run.folds if first is None else (first,)

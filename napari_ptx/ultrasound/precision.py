@@ -17,7 +17,7 @@ from napari_ptx.ultrasound.errors import UltrasoundError
 _SAME_ANSWER = 0.995
 # Where a processor computes in bfloat16 the gain is two- to fourfold, and where it only
 # imitates it there is a loss; halfway, a busy machine does not change the choice.
-_GAIN = 1.3
+_GAIN = 1.2
 _PROBE_SIZE, _PROBE_BATCH, _TURNS = 128, 4, 3
 
 
@@ -51,7 +51,7 @@ def choose(config: NetworkConfig, network: nn.Module, device: torch.device) -> N
 
     On a GPU "auto" is bfloat16 where the GPU computes in it, and float16 (with a
     scaled loss) elsewhere. On a processor it is bfloat16 only where a self-test of a
-    few seconds with this network shows that it is at least 1.3 times as fast and that
+    few seconds with this network shows that it is at least 1.2 times as fast and that
     its features point in the same direction (cosine at least 0.995).
 
     Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.us import crop, evaluate, features, predict, report, train
+from napari_ptx.cli.us import crop, evaluate, features, gradcam, predict, report, train
 
 app = typer.Typer(
     help="Ultrasound classification: features, training, prediction, evaluation.",
@@ -14,6 +14,7 @@ app.command("crop")(crop.crop)
 app.command("features")(features.features)
 app.command("icc")(features.icc)
 app.command("map")(features.map_)
+app.command("gradcam")(gradcam.gradcam)
 app.command("evaluate")(evaluate.evaluate)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
