@@ -1,11 +1,11 @@
 """Take the pictures of the docks that the README and the documents show.
 
-    python docs/make_screenshots.py [--folder DIR] [--demo DIR]
+    python docs/make_screenshots.py [--folder DIR] [--demo DIR] [--only PART]
 
-makes the demo study (once), opens napari, and takes each dock in both themes at
-1366 x 768 and 1920 x 1080 into the folder; the best three go to docs/images. It
-needs a screen: under Linux without one, ``xvfb-run -a -s "-screen 0
-1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
+makes the demo study (once) and a table of simulated predictions of its cases, opens
+napari, and takes each dock in both themes at 1366 x 768 and 1920 x 1080 into the folder;
+the best three go to docs/images. It needs a screen: under Linux without one,
+``xvfb-run -a -s "-screen 0 1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
 """
 
 from __future__ import annotations
@@ -29,6 +29,9 @@ from napari_ptx.study.demo import make_demo
 if TYPE_CHECKING:
     from napari import Viewer
 
+PARTS = ("study", "models")
+MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
+          "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
 SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
@@ -90,6 +93,27 @@ class Album:
                 wizard.next()
         wizard.reject()
 
+    def models(self, table: Path) -> None:
+        """Take the docks of models: empty, and with a table of predictions."""
+        for name in ("models", "predictions", "comparison"):
+            self.hub.show(name.capitalize())
+            self.take(f"{name}-empty")
+        self.hub.open_predictions(table)
+        comparison = self.hub.show("Comparison")
+        for place, kind in enumerate(comparison.page.plots):
+            comparison.page.tabs.setCurrentIndex(place)
+            spin(until=lambda: comparison.settled)
+            self.take(f"comparison-{kind}")
+        comparison.page.tabs.setCurrentIndex(0)
+        self.hub.set_threshold("late", 0.62)
+        comparison.page.lower.setCurrentIndex(1)
+        spin(until=lambda: comparison.settled)
+        self.take("comparison-changed")
+        predictions = self.hub.show("Predictions")
+        predictions.next_case()
+        spin(2.0)
+        self.take("predictions")
+
     def reading(self) -> None:
         """Take a session in which some cases are done and one has its outline."""
         self.hub.open_desk("You", 1)
@@ -131,11 +155,57 @@ def read_some(path: Path, finished: int) -> None:
             desk.go(finished)
 
 
+def write_predictions(study_file: Path, folder: Path) -> Path:
+    """Simulate what seven models might say of the demo's cases, and of 96 more.
+
+    The scores follow the simulated diagnosis with noise; no model was trained.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from napari_ptx import ultrasound
+    from napari_ptx.phantom.samples import demo_samples
+    from napari_ptx.roi import rasterise, write_mask
+
+    folder.mkdir(parents=True, exist_ok=True)
+    samples = demo_samples(120)
+    label = np.array([sample.scenario.label for sample in samples])
+    random = np.random.default_rng(2026)
+    hard = random.normal(size=len(samples))
+    table = pd.DataFrame(
+        {
+            "case": [sample.case for sample in samples],
+            "patient": [sample.patient for sample in samples],
+            "label": label,
+            "split": ["validation" if place >= 96 else "test" for place in range(len(samples))],
+            "age": random.integers(25, 80, len(samples)),
+        }
+    )
+    for name, strength in MODELS.items():
+        z = strength * (label - 0.5) + 0.7 * hard + 0.8 * random.normal(size=len(samples))
+        table[name] = 1.0 / (1.0 + np.exp(-1.3 * z))
+    with Study.open(study_file) as study:
+        images = {info.case: info for info in study.cases()}
+        rois = {}
+        for reading in study.readings("A", 1):
+            shape = images[reading.case].shape
+            rois[reading.case] = folder / f"{reading.case}.png"
+            write_mask(rois[reading.case], rasterise(reading.outlines, shape))
+    table["image"] = [str(images[case].image) if case in images else "" for case in table["case"]]
+    table["roi"] = [str(rois.get(case, "")) for case in table["case"]]
+    return ultrasound.write_predictions(
+        folder / "predictions.csv", table, list(MODELS), thresholds=dict.fromkeys(MODELS, 0.5),
+        note="Simulated scores of simulated images: no patients, no trained model",
+        positive="atypical-like", negative="adenoma-like",
+    )  # fmt: skip
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=None, help="where all pictures go")
     parser.add_argument("--demo", type=Path, default=None, help="where the demo study is made")
+    parser.add_argument("--only", choices=PARTS, default=None, help="take these pictures alone")
     options = parser.parse_args()
     scratch = Path(tempfile.mkdtemp(prefix="napari-ptx-"))
     folder = options.folder or scratch / "pictures"
@@ -147,17 +217,21 @@ def main() -> None:
 
     viewer = open_viewer()
     album = Album(viewer, folder)
-    album.take("doors")
-    album.hub.open_study(path)
-    for tab in range(3):
-        album.agreement(tab)
-    album.hub.show("Study")
-    album.take("study")
-    album.wizard()
-    album.reading()
+    if options.only != "models":
+        album.take("doors")
+        album.hub.open_study(path)
+        for tab in range(3):
+            album.agreement(tab)
+        album.hub.show("Study")
+        album.take("study")
+        album.wizard()
+        album.reading()
+    if options.only != "study":
+        album.models(write_predictions(path, scratch / "run"))
     viewer.close()
-    for name, source in SHOWN.items():
-        shrink(folder / source, IMAGES / f"{name}.png")
+    if options.only is None:
+        for name, source in SHOWN.items():
+            shrink(folder / source, IMAGES / f"{name}.png")
 
 
 if __name__ == "__main__":

@@ -202,6 +202,11 @@ class ComparisonDock(Dock):
 
     # Computing
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that the page shows has been computed."""
+        return not self.worker.running and not self._missing()
+
     def _compute(self) -> None:
         """Show what is known of the split, and have the child compute what is not."""
         self._show_known(redraw=True)
@@ -227,14 +232,17 @@ class ComparisonDock(Dock):
             redraw=redraw,
         )
 
+    def _missing(self) -> list[tuple[Any, ...]]:
+        """List what the page shows and is not computed yet, the most urgent first."""
+        if self._shown is None or not self.page.usable:
+            return []
+        wanted = [self._numbers()] + [self._bands()] * (self.page.kind == "roc")
+        return [key for key in wanted if key not in self._known]
+
     def _ask(self) -> None:
         """Compute the first thing that is missing; the next follows when it is there."""
-        page = self.page
-        if self._shown is None or not page.usable or self.worker.running:
-            return
-        wanted = [self._numbers()] + [self._bands()] * (page.kind == "roc")
-        missing = [key for key in wanted if key not in self._known]
-        if not missing:
+        missing = self._missing()
+        if self._shown is None or not missing or self.worker.running:
             return
         self._asked = missing[0]
         if self._asked[0] == "numbers":
@@ -246,7 +254,7 @@ class ComparisonDock(Dock):
         else:
             self.worker.start(
                 "bands", "Computing the bands", "napari_ptx.docks.comparison_tasks:bands",
-                page.here, self._asked[2],
+                self.page.here, self._asked[2],
             )  # fmt: skip
 
     def _computed(self, kind: str, value: Any) -> None:

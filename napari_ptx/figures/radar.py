@@ -68,6 +68,13 @@ def radar_figure(
         axes.set_theta_direction(-1)  # type: ignore[attr-defined]
         axes.set_ylim(0.0, 1.0)
         axes.set_xticks(angles, measures)
+        for text, angle in zip(axes.get_xticklabels(), angles, strict=True):
+            # Beside the circle the words begin or end at it, so that they do not cover it.
+            side = np.round(np.sin(angle), 6)
+            text.set_horizontalalignment(
+                "left" if side > 0.0 else "right" if side < 0.0 else "center"
+            )
+        axes.tick_params(axis="x", pad=1.0)
         rings = np.linspace(0.2, 1.0, 5)
         # Between two spokes, where no polygon has a corner.
         axes.set_rgrids(  # type: ignore[attr-defined]
