@@ -55,7 +55,8 @@ def performance(facts: RunFacts, result: Assessment) -> Grid:
                 cells.append((_number(said["value"]), by_patient, f"({plain})"))
             else:
                 cells.append((_number(said["value"]), plain))
-        rows.append((*cells, (_number(found["auc"]["threshold"]),)))
+        threshold = float(found["auc"]["threshold"])
+        rows.append((*cells, ("by fold" if math.isnan(threshold) else _number(threshold),)))
     note = (
         f"{count['n']} cases of {count['patients']} patients, {count['positives']} "
         f"{facts.predictions.positive}. {level} intervals: "
@@ -66,6 +67,11 @@ def performance(facts: RunFacts, result: Assessment) -> Grid:
         if here.clustered
         else "area: DeLong; others: exact (Clopper-Pearson)."
     )
+    if result.split == "out-of-fold":
+        note += (
+            " They tell how results vary with the cases that are evaluated, not how they would "
+            "vary with other cases to train on."
+        )
     return Grid(("Model", *MEASURES.values(), "Threshold"), tuple(rows), note)
 
 
@@ -154,9 +160,21 @@ def selected(facts: RunFacts) -> Grid | None:
         ("Model", "Features at first", *(f"{step[:1].upper()}{step[1:]}" for step in steps)),
         tuple(rows),
         "How many features fell at each step, and how many LASSO kept; from the fold with the "
-        "fewest to that with the most. The search chose whether a classifier saw all features "
-        "that vary, the uncorrelated ones, or those of LASSO.",
+        f"fewest to that with the most. {searched(facts)}",
     )
+
+
+def searched(facts: RunFacts) -> str:
+    """Say among which sets of features the search chose."""
+    names = {
+        "all": "all features that vary",
+        "uncorrelated": "the uncorrelated ones",
+        "lasso": "those that LASSO keeps",
+    }
+    chosen = [names.get(name, name) for name in facts.config["feature_sets"]]
+    if len(chosen) == 1:
+        return f"The classifiers see {chosen[0]}."
+    return f"The search chooses whether a classifier sees {', '.join(chosen[:-1])} or {chosen[-1]}."
 
 
 def characteristics(facts: RunFacts) -> list[tuple[str, Grid]]:
@@ -229,11 +247,12 @@ def settings(values: Mapping[str, Any]) -> Grid:
     """Give names and values."""
     return Grid(
         ("Setting", "Value"),
-        tuple(((name,), (_plain(value),)) for name, value in values.items()),
+        tuple(((name,), (plain(value),)) for name, value in values.items()),
     )
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Write a setting."""
     if value is None or value == "":
         return NONE
     if isinstance(value, str):
@@ -241,9 +260,9 @@ def _plain(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_plain(item)}" for key, item in value.items()) or NONE
+        return ", ".join(f"{key}: {plain(item)}" for key, item in value.items()) or NONE
     if isinstance(value, Iterable):
-        return ", ".join(map(_plain, value)) or NONE
+        return ", ".join(map(plain, value)) or NONE
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from napari_ptx.report.facts import RunFacts
+from napari_ptx.report.tables import plain, searched
 from napari_ptx.report.tripod_items import ITEMS, Item
 
 REFERENCE = "Collins et al., TRIPOD+AI statement, BMJ 2024;385:e078378"
@@ -115,8 +116,9 @@ def _data(facts: RunFacts) -> dict[str, tuple[str, str]]:
         ),
         "11": (_missing(facts), ""),
         "13": (
-            f"{_positives(facts)} of {meta['cases']} cases are “{meta['positive']}”. Splits are "
-            "stratified by class; thresholds are learned, not fixed at 0.5.",
+            f"{_positives(facts)} of {meta['cases']} cases are “{meta['positive']}”. Thresholds "
+            "are learned, not fixed at 0.5"
+            + ("; folds are stratified by class." if config["scheme"] == "nested" else "."),
             "How frequent the outcome is where a model is to be used.",
         ),
         "14": ("No group of people was examined by itself.", "Reasons, and any such analysis."),
@@ -139,8 +141,7 @@ def _methods(facts: RunFacts) -> dict[str, tuple[str, str]]:
             "z-scores; features without variance fall"
             + (", then those below the ICC threshold" if config["icc"] else "")
             + f"; of two with a Spearman correlation above {config['redundancy']:g} one falls; "
-            "LASSO. The search chooses between all features that vary, the uncorrelated ones, and "
-            "those of LASSO. All is learned on training cases only.",
+            f"LASSO. {searched(facts)} All is learned on training cases only.",
             "",
         ),
         "12c": (
@@ -276,7 +277,7 @@ def _measured(facts: RunFacts) -> str:
     if not said:
         return ""
     options = ", ".join(
-        f"{name} {value}"
+        f"{name} {plain(value)}"
         for name, value in said.get("options", {}).items()
         if value not in (None, "", [])
     )
@@ -306,17 +307,17 @@ def _divided(facts: RunFacts) -> str:
     if config["scheme"] == "paper":
         counts = facts.predictions.table["split"].value_counts()
         parts = ", ".join(f"{name} {counts.get(name, 0)}" for name in facts.predictions.splits)
-        text = f"One division into training, validation and test: {parts} cases."
-    else:
-        repeats = f", repeated {config['repeats']} times" if config["repeats"] > 1 else ""
-        text = (
-            f"Nested cross-validation in {config['folds']} folds{repeats} ({folds} trainings); of "
-            f"each training part {100 * config['validation_share']:.0f}% are set aside for "
-            "validation. Every case is evaluated by models that had not seen it."
+        return (
+            f"One division into training, validation and test: {parts} cases; as the cohort "
+            "table says where it has a column for it, otherwise 70/15/15 by patient, stratified by "
+            "class. No patient and no identical image is in two parts (checked)."
         )
+    repeats = f", repeated {config['repeats']} times" if config["repeats"] > 1 else ""
     return (
-        f"{text} Divided by patient, stratified by class; identical images of two patients stay "
-        "together."
+        f"Nested cross-validation in {config['folds']} folds{repeats} ({folds} trainings); of each "
+        f"training part {100 * config['validation_share']:.0f}% are set aside for validation. "
+        "Divided by patient, stratified by class; identical images of two patients stay together. "
+        "Every case is evaluated by models that had not seen it."
     )
 
 
