@@ -23,7 +23,6 @@ from napari_ptx.child import Child, ChildDied
 from napari_ptx.errors import PtxError
 
 _POLL_MS = 40
-_SHOW_AFTER = 0.3  # seconds: a bar that only flashes tells nothing
 _ESTIMATE_AFTER = 2.0  # seconds before the time left means anything
 
 
@@ -91,6 +90,8 @@ class JobBar(QWidget):
         expected error, and nothing in napari's activity area.
     shares
         Another bar whose warm process this one uses, too; they never run at once.
+    patience
+        Seconds before the bar is shown: a bar that only flashes tells nothing.
     """
 
     finished = Signal(str, object)
@@ -99,9 +100,12 @@ class JobBar(QWidget):
     """The name of the job and why it gave no value: a sentence, or "" if cancelled."""
     running_changed = Signal(bool)
 
-    def __init__(self, *, quiet: bool = False, shares: JobBar | None = None) -> None:
+    def __init__(
+        self, *, quiet: bool = False, shares: JobBar | None = None, patience: float = 0.3
+    ) -> None:
         super().__init__()
         self._quiet = quiet
+        self._patience = patience
         self._process = _Process() if shares is None else shares._process
         self._call: _Call | None = None
         self._name = ""
@@ -200,7 +204,7 @@ class JobBar(QWidget):
             else:
                 self.stopped.emit(self._name, _tell(value, self._quiet))
             return
-        if not self.isVisible() and time.monotonic() - self._started > _SHOW_AFTER:
+        if not self.isVisible() and time.monotonic() - self._started > self._patience:
             self.show()
         if latest is not None:
             self._show_progress(*latest)

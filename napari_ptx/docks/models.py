@@ -23,6 +23,7 @@ from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
     from napari import Viewer
+    from napari.layers import Layer
     from qtpy.QtGui import QHideEvent
 
     from napari_ptx.docks.model_tasks import StudySource
@@ -59,12 +60,14 @@ class ModelsDock(Dock):
         self._pages.addWidget(self._sentence)
         self._pages.addWidget(self.tabs)
         self.job = JobBar()
-        self.aside = JobBar(quiet=True)
+        self.asking = JobBar(quiet=True)
+        # A folder is looked at whenever the dock is shown; only a slow disk is worth a bar.
+        self.listing = JobBar(quiet=True, shares=self.asking, patience=5.0)
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.setInterval(_LOOK_MS)
-        self._names: tuple[str, str] = ("negative", "positive")
         self._wanted: Path | None = None  # the run to select once the folder is listed
+        self._asked: tuple[Layer, Layer, Path] | None = None
         self._layers_known = False
 
         bottom = QHBoxLayout()
@@ -74,7 +77,8 @@ class ModelsDock(Dock):
         layout.setContentsMargins(8, 8, 8, 8)
         layout.addWidget(self._pages, 1)
         layout.addWidget(self.job)
-        layout.addWidget(self.aside)
+        layout.addWidget(self.asking)
+        layout.addWidget(self.listing)
         layout.addLayout(bottom)
 
         self.job.cancel_button.setToolTip("Stop at once; Resume on the tab Runs goes on with it")
@@ -93,9 +97,12 @@ class ModelsDock(Dock):
         self.job.finished.connect(self._trained)
         self.job.stopped.connect(self._training_stopped)
         self.job.running_changed.connect(self._update_primary)
-        self.aside.finished.connect(self._aside_done)
-        self.aside.stopped.connect(self._aside_stopped)
-        self.aside.running_changed.connect(self._update_primary)
+        self.asking.finished.connect(self._answered)
+        self.asking.stopped.connect(self._not_answered)
+        self.asking.running_changed.connect(self._update_primary)
+        self.listing.finished.connect(self._listed)
+        self.listing.stopped.connect(self._not_listed)
+        self.listing.running_changed.connect(self._update_primary)
         self._wait.timeout.connect(self.list_runs)
         self.hub.desk_changed.connect(self._desk_changed)
 
@@ -125,7 +132,8 @@ class ModelsDock(Dock):
 
     def _desk_changed(self) -> None:
         if self.hub.blinded:
-            self.aside.cancel()
+            self.asking.cancel()
+            self.listing.cancel()
             self.refresh()
 
     def _listen_to_layers(self, on: bool) -> None:
@@ -177,7 +185,7 @@ class ModelsDock(Dock):
         if picked is None:
             return "Run on the image", self.here.missing(), False
         tip = "Ask each model of the run about the outlined lesion (Enter)"
-        return f"Run on {picked[0].name}", tip, not self.aside.running
+        return f"Run on {picked[0].name}", tip, not self._asking
 
     def _primary_clicked(self) -> None:
         page = self.tabs.currentWidget()
@@ -246,10 +254,10 @@ class ModelsDock(Dock):
         folder = self.runs.folder.path
         if self.hub.blinded or folder is None:
             return
-        if self.aside.running:
+        if self._asking:
             self._wait.start()  # looks when the other is done
             return
-        self.aside.start("runs", "Looking for runs", "napari_ptx.docks.model_tasks:runs", folder)
+        self.listing.start("runs", "Looking for runs", "napari_ptx.docks.model_tasks:runs", folder)
 
     def open_predictions(self) -> None:
         """Show the predictions of the selected run, case by case."""
@@ -286,7 +294,7 @@ class ModelsDock(Dock):
     def predict(self) -> None:
         """Ask the models of the picked run about the open image."""
         picked = self.here.picked
-        if picked is None or self.aside.running or self.hub.blinded:
+        if picked is None or self._asking or self.hub.blinded:
             return
         image, drawn, run = picked
         frame = int(self.viewer.dims.current_step[0]) if image.ndim == 3 else 0
@@ -296,30 +304,39 @@ class ModelsDock(Dock):
             show_error(str(error))
             return
         self.here.clear()
-        self.aside.start("predict", "Asking the models", "napari_ptx.docks.model_tasks:predict",
+        self._asked = picked
+        self.asking.start("predict", "Asking the models", "napari_ptx.docks.model_tasks:predict",
                          run, pixels, outlines)  # fmt: skip
 
-    def _aside_done(self, name: str, value: Any) -> None:
-        if name == "runs":
-            self.runs.show_runs(value, "")
-            self.here.offer_runs(self.runs.finished_runs)
-            if self._wanted is not None:
-                self.runs.select(self._wanted)
-                self._wanted = None
-        else:
-            answers, names = value
-            picked = self.here.picked
-            title = "" if picked is None else f"{picked[2].name} on {picked[0].name}"
-            self.here.show_answer(
-                title,
-                [
-                    Verdict(model, probability, threshold, names[int(positive)], None)
-                    for model, (probability, threshold, positive) in answers.items()
-                ],
-            )
+    @property
+    def _asking(self) -> bool:
+        """Whether the process that answers small questions is busy."""
+        return self.asking.running or self.listing.running
 
-    def _aside_stopped(self, name: str, sentence: str) -> None:
-        if name == "runs":
-            self.runs.show_runs([], sentence)
-        elif sentence:
+    def _answered(self, _: str, value: Any) -> None:
+        answers, names = value
+        if self._asked is None or self.here.picked != self._asked:
+            return  # somebody has picked another image meanwhile
+        image, drawn, run = self._asked
+        self.here.watch(drawn)
+        self.here.show_answer(
+            f"{run.name} on {image.name}",
+            [
+                Verdict(model, probability, threshold, names[int(positive)], None)
+                for model, (probability, threshold, positive) in answers.items()
+            ],
+        )
+
+    def _not_answered(self, _: str, sentence: str) -> None:
+        if sentence:
             show_error(sentence)
+
+    def _listed(self, _: str, runs: Any) -> None:
+        self.runs.show_runs(runs, "")
+        self.here.offer_runs(self.runs.finished_runs)
+        if self._wanted is not None:
+            self.runs.select(self._wanted)
+            self._wanted = None
+
+    def _not_listed(self, _: str, sentence: str) -> None:
+        self.runs.show_runs([], sentence)

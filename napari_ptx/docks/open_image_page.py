@@ -28,6 +28,7 @@ class OpenImagePage(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._watched: Layer | None = None
         self.image = combo("Image", "The image")
         self.outlines = combo("Outline", "The layer with the outline: shapes or labels")
         self.run = combo("Run", "The run whose models are asked")
@@ -99,9 +100,26 @@ class OpenImagePage(QWidget):
         for part in (self.title, self.bars, self.claim):
             part.setVisible(bool(verdicts))
 
+    def watch(self, drawn: Layer) -> None:
+        """Take the answer away as soon as the outline is changed."""
+        self._unwatch()
+        self._watched = drawn
+        for event in _changes(drawn):
+            event.connect(self._outline_changed)
+
     def clear(self) -> None:
         """Take the answer away: it was of another image, outline or run."""
+        self._unwatch()
         self.show_answer("", ())
+
+    def _unwatch(self) -> None:
+        drawn, self._watched = self._watched, None
+        if drawn is not None:
+            for event in _changes(drawn):
+                event.disconnect(self._outline_changed)
+
+    def _outline_changed(self, _event: Any) -> None:
+        self.clear()
 
     def _picked(self, *_: Any) -> None:
         self.clear()
@@ -112,3 +130,9 @@ class OpenImagePage(QWidget):
 
 def _is_picture(layer: Image) -> bool:
     return layer.metadata.get("ptx", {}).get("kind", "image") == "image"
+
+
+def _changes(drawn: Layer) -> tuple[Any, ...]:
+    """Give the events that tell of a change of what is drawn."""
+    events = drawn.events
+    return (events.data, events.paint) if isinstance(drawn, Labels) else (events.data,)

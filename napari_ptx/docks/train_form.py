@@ -112,7 +112,7 @@ class TrainForm(QWidget):
         self.mode.addItem("Stretched to a square (paper)", "paper")
         self.mode.addItem("True proportions", "spacing")
         self.extra = combo("Filter", "The sixth image type of the radiomics features", *_FILTERS)
-        self.borders = _tick("Leave out borders and ticks", "What lies outside the sonogram is "
+        self.borders = _tick("Without borders, ticks", "What lies outside the sonogram is "
                              "taken out of the lesion", _DEFAULTS.mask_borders)  # fmt: skip
         self.features = PathEdit("Table of features", "Tables (*.parquet *.csv);;All files (*)")
         self.features.setToolTip("Made before, by us features or in a run; empty: made anew")

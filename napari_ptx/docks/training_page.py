@@ -98,16 +98,13 @@ def read_epochs(path: Path) -> dict[str, list[float]]:
     """Read a curve that is being written: the last line may be there only in part."""
     columns: dict[str, list[float]] = {name: [] for name in _NUMBERS}
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            for row in csv.DictReader(stream):
-                try:
-                    values = [float(row[name] or math.nan) for name in _NUMBERS]
-                except (KeyError, TypeError, ValueError):
-                    continue
-                for name, value in zip(_NUMBERS, values, strict=True):
-                    columns[name].append(value)
+        text = path.read_text(encoding="utf-8")
     except OSError:  # it is just being replaced
-        return {name: [] for name in _NUMBERS}
+        return columns
+    for row in csv.DictReader(text[: text.rfind("\n") + 1].splitlines()):
+        values = [float(row[name] or math.nan) for name in _NUMBERS]
+        for name, value in zip(_NUMBERS, values, strict=True):
+            columns[name].append(value)
     return columns
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QRectF, Qt
+from qtpy.QtCore import QEvent, QObject, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QGridLayout, QLabel, QScrollArea, QSizePolicy, QWidget
 
@@ -74,6 +74,7 @@ class VerdictBars(QScrollArea):
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._inside = QWidget()
         self._grid = QGridLayout(self._inside)
         self._grid.setContentsMargins(0, 0, 0, 0)
@@ -107,10 +108,20 @@ class VerdictBars(QScrollArea):
                 part.setToolTip(tip)
             bar.setAccessibleName(tip)
         self._paint()
-        # What is laid out is sized when it is next drawn; the fonts are known now.
-        line = max(self.fontMetrics().height(), _BAR) + self._grid.verticalSpacing()
-        height = len(verdicts) * line + 4
-        self.setFixedHeight(min(height, _TALLEST))
+        self.updateGeometry()
+
+    def sizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
+        wanted = self._inside.sizeHint()
+        return QSize(wanted.width(), min(wanted.height(), _TALLEST))
+
+    def minimumSizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
+        return QSize(self._inside.minimumSizeHint().width(), self.sizeHint().height())
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: D102, N802 - Qt's name
+        # How high the lines are is known only when they are shown in their style.
+        if event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)
 
     def texts(self) -> list[tuple[str, str, str]]:
         """Give what is shown: model, probability, verdict."""

@@ -11,7 +11,6 @@ from napari.layers import Labels, Shapes
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
 
-from napari_ptx.docks.compat import focus_canvas
 from napari_ptx.docks.grids import image_of, outlines_of
 from napari_ptx.docks.hub import Hub
 from napari_ptx.docks.model_tasks import StudySource, cohort_of
@@ -46,7 +45,7 @@ def names_of_runs(dock: ModelsDock) -> list[tuple[str, str]]:
 
 def wait_until_trained(dock: ModelsDock, qtbot) -> None:
     qtbot.waitUntil(lambda: not dock.job.running, timeout=240_000)
-    qtbot.waitUntil(lambda: not dock.aside.running and not dock._wait.isActive(), timeout=60_000)
+    qtbot.waitUntil(lambda: not dock._asking and not dock._wait.isActive(), timeout=60_000)
 
 
 def fill_form(dock: ModelsDock, cohort: Path, qtbot) -> None:
@@ -58,10 +57,9 @@ def fill_form(dock: ModelsDock, cohort: Path, qtbot) -> None:
         box.setChecked(classifier == "lr")
 
 
-def test_training_from_the_form_to_the_verdicts(
-    models: ModelsDock, hub: Hub, viewer: Viewer, made_cohort: Path, tmp_path: Path,
-    told: list[str], qtbot,
-) -> None:  # fmt: skip
+def test_the_form_says_what_is_missing(
+    models: ModelsDock, made_cohort: Path, tmp_path: Path, qtbot
+) -> None:
     # Empty: the next step is named, and nothing can be started.
     assert "Choose a cohort table" in models.form.problem.text()
     assert not models.primary.isEnabled()
@@ -79,10 +77,36 @@ def test_training_from_the_form_to_the_verdicts(
     models.form.families["resnet-1ch"].setChecked(True)
     assert models.form.epochs.isVisible()
     assert models.form.problem.text() == ""
-    for name in ("late", "resnet-1ch"):
-        models.form.families[name].setChecked(False)
+    assert models.primary.isEnabled()
+    models.form.families["late"].setChecked(False)
     inside = models.form.area.widget()
     assert inside.minimumSizeHint().width() <= 320 - 16 - 14  # margins and a scroll bar
+
+    # What is ticked and typed is what is trained.
+    config = models.form.config()
+    assert config["families"] == ["radiomics", "resnet-1ch"]
+    assert config["classifiers"] == ["lr"]
+    assert config["folds"] == 2
+    assert config["note"] == "pictures made for a test"
+    assert models.form.data == made_cohort
+    assert models.form.run is not None
+    assert models.form.run.parent == tmp_path / "runs"
+
+    # A folder that has no run yet says what to do, and so does an empty viewer.
+    tab(models, "Runs")
+    wait_until_trained(models, qtbot)
+    assert "There is no run in this folder" in models.runs.told.text()
+    tab(models, "Open image")
+    assert "Train a run first" in models.here.told.text()
+    assert not models.primary.isEnabled()
+
+
+@pytest.mark.slow
+def test_training_from_the_form_to_the_verdicts(
+    models: ModelsDock, hub: Hub, viewer: Viewer, made_cohort: Path, tmp_path: Path,
+    told: list[str], qtbot,
+) -> None:  # fmt: skip
+    fill_form(models, made_cohort, qtbot)
 
     # A cohort with faults is refused whole, by row and column.
     bad = tmp_path / "bad.csv"
@@ -133,7 +157,7 @@ def test_training_from_the_form_to_the_verdicts(
     assert models.primary.text() == "Run on c0"
     wait_until_trained(models, qtbot)
     models.primary.click()
-    qtbot.waitUntil(lambda: not models.aside.running, timeout=120_000)
+    qtbot.waitUntil(lambda: not models.asking.running, timeout=120_000)
     assert models.here.bars.texts() == []
     assert "does not say how it was made" in told[-1]
 
@@ -208,12 +232,15 @@ def test_outlines_of_layers_lie_on_the_image(viewer: Viewer) -> None:
 
 def test_a_curve_that_is_being_written(tmp_path: Path) -> None:
     path = tmp_path / "epochs.csv"
-    path.write_text("epoch,loss,auc_train,auc_validation,seconds\n1,0.7,0.6,0.5,3\n2,0.6,0.7,0.")
+    whole = "epoch,loss,auc_train,auc_validation,seconds\n1,0.7,0.6,,3\n2,0.6,0.75,0.5,3\n"
+    path.write_text(whole)
     found = read_epochs(path)
-    assert found["epoch"][:1] == [1.0]
-    assert found["auc_validation"][0] == 0.5
-    path.write_text("epoch,loss,auc_train,auc_validation,seconds\n1,0.7,0.6,0.5,3\n2,0.6")
-    assert read_epochs(path)["epoch"] == [1.0]
+    assert found["epoch"] == [1.0, 2.0]
+    assert found["auc_train"] == [0.6, 0.75]
+    assert np.isnan(found["auc_validation"][0])
+    for length in range(whole.index("\n2") + 1, len(whole)):  # the second line in part
+        path.write_text(whole[:length])
+        assert read_epochs(path)["epoch"] == [1.0]
     assert read_epochs(tmp_path / "none.csv")["epoch"] == []
 
 
@@ -228,6 +255,7 @@ def test_a_network_is_stopped_resumed_watched_and_asked(
     models.form.families["resnet-1ch"].setChecked(True)
     models.form.size.setValue(32)
     models.form.epochs.setValue(6)
+    models.form.scheme.setCurrentIndex(1)  # one split instead of folds
     models.form.name.setText("net")
     models.primary.click()
     run = tmp_path / "runs" / "net"
@@ -278,7 +306,11 @@ def test_a_network_is_stopped_resumed_watched_and_asked(
     assert model == "resnet-1ch"
     assert 0 <= float(probability) <= 1
     assert verdict.startswith("· ")
-    focus_canvas(viewer)
+
+    # It is gone as soon as the outline is another.
+    roi = viewer.layers["ROI"]
+    roi.data = [np.array([[10.0, 10.0], [10.0, 30.0], [30.0, 30.0]])]
+    assert models.here.bars.texts() == []
 
     # The next case takes the map away.
     hub.show("Predictions")

@@ -215,7 +215,9 @@ def test_comments_are_kept_beside_the_table(
 def test_a_reader_at_work_sees_nothing_of_it(
     dock: PredictionsDock, hub: Hub, viewer: Viewer, table: Path, study_file: Path, qtbot
 ) -> None:
+    models = hub.show("Models")
     hub.open_predictions(table)
+    hub.show("Predictions")
     dock.open_row(1)
     dock.page.panel.comment.setText("typed, not finished")
     wait_for(dock, "N2", qtbot)
@@ -230,7 +232,12 @@ def test_a_reader_at_work_sees_nothing_of_it(
     assert "hidden while a reader" in dock._sentence.text()
     shown = [text for label in dock.findChildren(type(dock._name)) if (text := label.text())]
     assert not any("N2" in text or "APT" in text for text in shown)
+    hub.show("Models")
+    assert "hidden while a reader" in models._sentence.text()
+    assert models._pages.currentWidget() is models._sentence
+    assert not models.primary.isVisible()
     hub.close_desk()
+    assert models._pages.currentWidget() is models.tabs
     hub.show("Predictions")
     assert listed(dock) == CASES
     dock.open_row(1)
