@@ -25,6 +25,9 @@ KINDS = {
 }
 """The figures, and what they are called."""
 
+_SHORT = {"sensitivity": "Sens", "specificity": "Spec", "accuracy": "Acc"}
+_COLUMN = 3.5  # inches: a narrower radar has no room for long words beside it
+
 
 def draw(
     kind: str,
@@ -92,7 +95,8 @@ def draw(
         )
     shared |= {"said": rows_said(predictions), "legend": legend}
     if kind == "radar":
-        table = measures(predictions).rename(columns=MEASURES)
+        narrow = style.get("size", (_COLUMN, 0.0))[0] < _COLUMN
+        table = measures(predictions).rename(columns=MEASURES | (_SHORT if narrow else {}))
         return figures.radar_figure(table, **shared)
     if kind == "calibration":
         if assessment is None:

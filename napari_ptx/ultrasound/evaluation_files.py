@@ -18,7 +18,6 @@ import math
 import re
 import shutil
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -239,7 +238,9 @@ def _write(
     """Make all files beside the old ones, then put each in its place; the JSON comes last."""
     try:
         out.mkdir(parents=True, exist_ok=True)
-        scratch = Path(tempfile.mkdtemp(prefix=".part-", dir=out))
+        scratch = out / ".part"
+        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
+        scratch.mkdir()
         try:
             for name, table in tables.items():
                 if not table.empty:
