@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,10 +72,8 @@ def test_relative_paths_follow_the_callers_folder(
 
 
 def test_a_decoder_that_hangs_is_stopped(own: Decoder, endless: Path, picture: Path) -> None:
-    began = time.monotonic()
     with pytest.raises(ImageError, match="took longer than 1 seconds and was stopped") as caught:
         own._run("builtins:open", endless, timeout=1)
-    assert time.monotonic() - began < 10
     assert str(endless) in caught.value.message
     assert np.array_equal(own.read(picture).pixels, PIXELS)
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -199,18 +198,6 @@ def test_real_masks_agree_with_scikit_image(data_dir: Path) -> None:
         if len(parts) == 1:
             crofton = largest.perimeter_crofton
             assert found.perimeter == pytest.approx(crofton, rel=0.06)
-
-
-def test_is_fast_enough_to_follow_the_mouse() -> None:
-    outline = ellipse(200, 180, (250, 250), count=200)
-    best = min(_seconds(outline) for _ in range(50))
-    assert best < 0.002  # 0.5 ms on the machine that it was written on
-
-
-def _seconds(outline: Outline) -> float:
-    start = time.perf_counter()
-    measure([outline], (0.1, 0.2))
-    return time.perf_counter() - start
 
 
 def test_measurands_are_fields_with_their_units() -> None:

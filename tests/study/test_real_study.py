@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import time
 from pathlib import Path
 
 import numpy as np
@@ -55,21 +54,14 @@ def test_the_outlines_are_the_masks(study: Study) -> None:
     assert several > 0
 
 
-def test_a_desk_opens_at_once_and_keeps_strokes_in_milliseconds(study: Study) -> None:
-    study.desk("B", 1).close()
-    begin = time.perf_counter()
-    desk = study.desk("B", 1)
-    opened = time.perf_counter() - begin
-    saved = []
-    for number in range(60):
-        begin = time.perf_counter()
-        desk.record(number % 10, [square(number)], "freehand", {"zoom": 2.0}, 1.0)
-        saved.append(time.perf_counter() - begin)
-    desk.close()
-    print(f"desk of 479 cases {opened * 1e3:.0f} ms, stroke {np.median(saved) * 1e3:.1f} ms")
-    # Ten times what an idle machine needs, so that a busy one passes.
-    assert opened < 0.5
-    assert np.median(saved) < 0.05
+def test_strokes_in_many_cases_are_there_when_the_desk_opens_again(study: Study) -> None:
+    with study.desk("B", 1) as desk:
+        for number in range(60):
+            desk.record(number % 10, [square(number)], "freehand", {"zoom": 2.0}, 1.0)
+    with study.desk("B", 1) as desk:
+        for case in range(10):
+            assert desk.draft(case).outlines == (square(50 + case),)
+            assert desk.draft(case).active_seconds == 6.0
 
 
 def test_the_whole_record_and_its_images_verify(study: Study) -> None:
