@@ -54,7 +54,7 @@ def finish(
     _write_concatenated(root / SEARCH, {k: o.search for k, o in outcomes.items()})
     _write_concatenated(root / SELECTION, {k: o.selection for k, o in outcomes.items()})
     table, thresholds = _predictions(data, folds, outcomes, families)
-    about = {family: _about(family, folds, outcomes) for family in families}
+    about = {family: _about(family, folds, outcomes, config) for family in families}
     rules = {family: about[family].pop("rule") for family in families}
     sources = {
         "config": config.to_json(),
@@ -138,12 +138,15 @@ def _predictions(
     return table, thresholds
 
 
-def _about(family: str, folds: Sequence[Fold], outcomes: Outcomes) -> dict[str, Any]:
+def _about(
+    family: str, folds: Sequence[Fold], outcomes: Outcomes, config: RunConfig
+) -> dict[str, Any]:
     """Say what a family became in each fold."""
     models = [outcomes[family, fold.name].model for fold in folds]
-    kinds = [m.kind if isinstance(m, FamilyModel) else "mean of probabilities" for m in models]
-    if family == "late" and len({m.weights for m in models if not isinstance(m, FamilyModel)}) > 1:
-        kinds = ["weighted mean of probabilities"]
+    mean = (
+        "weighted mean of probabilities" if config.late == "weighted" else "mean of probabilities"
+    )
+    kinds = [m.kind if isinstance(m, FamilyModel) else mean for m in models]
     counted = pd.Series(kinds).value_counts(sort=True)
     return {
         "family": family,

@@ -114,7 +114,7 @@ def nested_folds(
     """Repeated grouped stratified k-fold: every case is tested once in each repeat.
 
     In each training fold about ``validation_share`` of the cases is set aside by group as
-    its validation part.
+    its validation part (more where a class has too few patients for such a share).
 
     Raises
     ------
@@ -126,7 +126,8 @@ def nested_folds(
     for repeat in range(1, repeats + 1):
         outer = grouped_folds(y, g, folds, derived_seed(seed, "outer", repeat))
         for number, (rest, held) in enumerate(outer, start=1):
-            parts = max(2, round(1 / validation_share))
+            fewest = min(len(np.unique(g[rest][y[rest] == value])) for value in (0, 1))
+            parts = max(2, min(round(1 / validation_share), fewest))
             inner_seed = derived_seed(seed, "validation", repeat, number)
             train, validation = grouped_folds(y[rest], g[rest], parts, inner_seed)[0]
             made.append(Fold(f"{repeat}-{number}", rest[train], rest[validation], held))
