@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +141,8 @@ def train(
     The same settings on the same machine, with the same number of threads, give the
     same numbers, also after a kill: first weights, draws and augmentation depend only
     on the seed, the epoch and the position. On a GPU this holds as far as its
-    libraries are deterministic.
+    libraries are deterministic. The precision "auto" times itself: name one where
+    two runs must agree whatever else the machine does.
     """
     folder = Path(folder)
     if team is None and (processes := _processes(config.batch)) > 1:
@@ -206,10 +207,10 @@ def load(folder: str | Path, *, device: str = "cpu") -> TrainedNetwork:
         raise UltrasoundError(
             f"{path} does not fit its configuration ({config.arch}, {config.channels} channels)."
         ) from None
-    if header.get("config") != config.to_json():
+    if header.get("config") != facts["identity"]["config"]:
         raise UltrasoundError(f"{path} and {folder / NETWORK} are of different trainings.")
     network.eval().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    epochs = tuple(Epoch(**row) for row in facts["epochs"])
+    epochs = tuple(Epoch.from_json(row) for row in facts["epochs"])
     return TrainedNetwork(folder, config, epochs, str(facts["note"]), facts, network)
 
 
@@ -265,7 +266,7 @@ def _finish(
         "versions": {name: version(name) for name in _PACKAGES}
         | {"python": platform.python_version()},
         "sha256": _sha256(training.folder / MODEL),
-        "epochs": [asdict(row) for row in training.history],
+        "epochs": [row.to_json() for row in training.history],
     }
     # Last: a folder with this file is finished.
     write_text(training.folder / NETWORK, json.dumps(facts, indent=1) + "\n")
@@ -278,8 +279,11 @@ def _read_facts(folder: Path) -> dict[str, Any]:
         facts = json.loads(path.read_text(encoding="utf-8"))
         if facts["format"] != MODEL_FORMAT:
             raise ValueError(f"its format is {facts['format']!r}")
-        for key in ("identity", "sha256", "epochs", "note", "auc_validation"):
+        for key in ("sha256", "note", "auc_validation"):
             facts[key]
+        facts["identity"]["config"], facts["identity"]["crops"]
+        for row in facts["epochs"]:
+            Epoch.from_json(row)
     except FileNotFoundError:
         raise UltrasoundError(
             f"{folder} holds no trained network ({NETWORK} is missing); models are folders "

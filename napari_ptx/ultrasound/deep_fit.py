@@ -27,7 +27,7 @@ from napari_ptx.ultrasound.checkpoint import (
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.networks import Classifier, as_input
-from napari_ptx.ultrasound.precision import Numerics, choose
+from napari_ptx.ultrasound.precision import Numerics, choose, steady_kernels
 from napari_ptx.ultrasound.team import Team
 
 EPOCHS, MODEL, CHECKPOINT = "epochs.csv", "model.safetensors", "checkpoint.safetensors"
@@ -47,7 +47,8 @@ class Epoch:
     epoch
         From 1.
     loss, auc_train
-        Of the epoch's augmented training crops, each as the network was when it saw it.
+        Of the epoch's augmented training crops, each as the network was when it saw it;
+        the AUC is NaN where the epoch's few draws were of one class.
     loss_validation, auc_validation
         Of the validation crops, untouched, after the epoch.
     lr
@@ -63,6 +64,18 @@ class Epoch:
     auc_validation: float
     lr: float
     seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for a JSON file."""
+        # An epoch can by chance have drawn one class only; JSON has no NaN.
+        auc = None if math.isnan(self.auc_train) else self.auc_train
+        return asdict(self) | {"auc_train": auc}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Epoch:
+        """Take what ``to_json`` gave."""
+        auc = values["auc_train"]
+        return cls(**values | {"auc_train": math.nan if auc is None else auc})
 
     def better_than(self, other: Epoch | None) -> bool:
         """Whether the validation AUC is higher; with equal ones, the loss lower."""
@@ -138,7 +151,7 @@ class Training:
         facts = read_checkpoint(path, self.network, self._optimizer)
         if facts is not None:
             check_identity(facts["identity"], self.identity, self.folder)
-            self.history = [Epoch(**row) for row in facts["history"]]
+            self.history = [Epoch.from_json(row) for row in facts["history"]]
             self.numerics = Numerics(**facts["precision"])
         elif self.team.leads:
             self.numerics = choose(self.config, self.network, self.team.device)
@@ -160,8 +173,7 @@ class Training:
             The loss is no longer a number.
         """
         model = self.team.wrap(self.network)
-        # TF32 and the choice of the fastest kernel would make numbers differ from run to run.
-        with torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=True):
+        with steady_kernels():
             while not self.finished:
                 start = time.perf_counter()
                 loss, auc_train, lr = self._learn(model, train, progress)
@@ -243,7 +255,7 @@ class Training:
         assert self.numerics is not None
         facts: dict[str, Any] = {
             "identity": self.identity,
-            "history": [asdict(row) for row in self.history],
+            "history": [row.to_json() for row in self.history],
             "precision": self.numerics.to_json(),
             "scaler": self._scaler.state_dict(),
         }
@@ -274,7 +286,7 @@ def read_out(
     logits: list[float] = []
     features: list[NDArray[np.float32]] = []
     network.eval()
-    with torch.inference_mode(), torch.backends.cudnn.flags(benchmark=False, allow_tf32=False):
+    with torch.inference_mode(), steady_kernels():
         for i in range(len(crops)):
             if progress is not None:
                 progress(i, len(crops), "reading crops")
@@ -311,9 +323,13 @@ def auc_of(labels: Tensor, scores: Tensor) -> float:
 
 def check_identity(held: dict[str, Any], wanted: dict[str, Any], folder: Path) -> None:
     """Refuse to go on with another training's files, naming what differs."""
-    pairs = {**held.get("config", {}), "crops": held.get("crops")}
-    asked = {**wanted["config"], "crops": wanted["crops"]}
-    different = [name for name in asked if pairs.get(name) != asked[name]]
+    # Through the settings, so that one that is younger than the file has its default.
+    config = NetworkConfig.from_json(held["config"]).to_json()
+    pairs, asked = (
+        {**config, "crops": held["crops"]},
+        {**wanted["config"], "crops": wanted["crops"]},
+    )
+    different = [name for name in asked if pairs[name] != asked[name]]
     if different:
         raise UltrasoundError(
             f"{folder} holds a network trained with other {', '.join(different)}; "

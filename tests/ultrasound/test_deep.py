@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import json
+import math
 import subprocess
 import sys
 import time
@@ -20,6 +22,7 @@ from sklearn.metrics import roc_auc_score
 
 from napari_ptx.ultrasound import Crops, NetworkConfig, UltrasoundError, deep, deep_fit
 from napari_ptx.ultrasound.deep_fit import CHECKPOINT, EPOCHS, MODEL, step_size
+from napari_ptx.ultrasound.networks import as_input
 
 from .deep_cases import TINY, make_crops
 
@@ -77,6 +80,25 @@ def test_a_loaded_network_answers_the_same_one_by_one_or_together(trained, tmp_p
     logits = features @ trained.network.head.weight.detach().numpy()[0]
     logits += trained.network.head.bias.detach().numpy()
     np.testing.assert_allclose(1 / (1 + np.exp(-logits)), probabilities, atol=1e-6)
+
+
+def test_float32_is_enough_for_six_digits_on_any_machine(trained):
+    # What another machine computes lies as near to the exact answer as this one's.
+    fresh = make_crops(8, 7)
+    exact = copy.deepcopy(trained.network).double().eval()
+    with torch.inference_mode():
+        logits = exact(as_input(fresh.images, fresh.masks, 2).double())[:, 0]
+    found = torch.sigmoid(logits).numpy()
+    np.testing.assert_allclose(trained.predict(fresh), found, rtol=0, atol=5e-7)
+
+
+def test_an_epoch_of_one_class_has_no_auc_and_survives_json():
+    assert math.isnan(deep_fit.auc_of(torch.ones(4), torch.rand(4)))
+    row = deep_fit.Epoch(1, 0.5, math.nan, 0.6, 0.7, 1e-3, 2.0)
+    held = json.loads(json.dumps(row.to_json(), allow_nan=False))
+    again = deep_fit.Epoch.from_json(held)
+    assert math.isnan(again.auc_train)
+    assert replace(again, auc_train=0.0) == replace(row, auc_train=0.0)
 
 
 def test_the_roi_matters_with_two_channels_only(trained, tmp_path):
