@@ -111,7 +111,7 @@ class Album:
         self.take("comparison-changed")
         predictions = self.hub.show("Predictions")
         predictions.next_case()
-        spin(2.0)
+        spin(until=lambda: bool(predictions.compared.case))
         self.take("predictions")
 
     def reading(self) -> None:

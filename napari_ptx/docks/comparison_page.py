@@ -370,8 +370,18 @@ class ComparisonPage(QWidget):
     def _tell(self) -> None:
         """Say below the figure what can be done, or what the numbers must be read with."""
         notes = () if self._assessment is None else self._assessment.notes
-        self._say(_HINT if self.kind == "roc" and not self._moved else " ".join(notes[:1]))
-        self.readout.setToolTip("\n".join(notes) or self.readout.text())
+        if self.kind != "roc":
+            text = " ".join(notes[:1])
+        elif self._moved and self._all is not None and self._here is not None:
+            text = "; ".join(
+                f"{name} at {amount(self._here.threshold(name))}, "
+                f"was {_own(self._all.threshold(name))}"
+                for name in self._moved
+            )
+        else:
+            text = _HINT
+        self._say(text)
+        self.readout.setToolTip("\n".join([text, *notes]))
 
     def _say(self, text: str) -> None:
         self.readout.setText(text)
@@ -379,3 +389,7 @@ class ComparisonPage(QWidget):
 
 def _class(name: str, value: int) -> str:
     return name if name != str(value) else ("positive" if value else "negative")
+
+
+def _own(threshold: float) -> str:
+    return "its own in each row" if np.isnan(threshold) else amount(threshold)

@@ -127,6 +127,7 @@ def test_a_click_on_the_roc_sets_the_threshold_everywhere(
     expected = (np.mean(moved[~truth]), np.mean(moved[truth]))
     np.testing.assert_allclose(mark.get_offsets()[0], expected)
     assert page.table.item(1, 2).text() == f"{threshold:.3f} ✎"
+    assert page.readout.text() == f"resnet-1ch at {threshold:.3f}, was 0.400"
     assert page.table.item(1, 3).text().startswith(f"{expected[1]:.3f}")
 
     shown: list[int] = []
