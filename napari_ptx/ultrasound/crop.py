@@ -16,7 +16,12 @@ from napari_ptx.ultrasound.errors import UltrasoundError
 Mode = Literal["paper", "spacing"]
 """How a box is brought to the size: see ``crop``."""
 
+Normalise = Literal["range", "lesion"]
+"""Which grey levels become 0 and 1: see ``crop``."""
+
 PAPER_SIZE = 500
+# Of the grey levels in the lesion: a few saturated pixels must not set the scale.
+_PERCENTILES = (0.5, 99.5)
 SHAPE_NOTE = {
     "paper": "The box was stretched to a square: shape features are of the stretched box, in its "
     "pixels, and say nothing about the true size or the true proportions.",
@@ -33,7 +38,7 @@ class Crop:
     Parameters
     ----------
     image
-        ``(size, size)``, float32 in [0, 1]: black and white of the case are 0 and 1.
+        ``(size, size)``, float32 in [0, 1]: black and white are 0 and 1.
         The values are multiples of 1/255, so that a crop that is written as an
         8-bit picture and read again is the same.
     mask
@@ -79,12 +84,13 @@ def crop(
     size: int = PAPER_SIZE,
     margin: float = 0.0,
     mask_borders: bool = False,
+    normalise: Normalise = "range",
 ) -> Crop:
     """Cut the bounding box of the ROI from the original image and resize it.
 
-    The values are brought to [0, 1] by the black and white of the case. Then the image is
-    resized by linear interpolation, with a wider (antialiasing) kernel where it is made
-    smaller (Pillow's BILINEAR), and the mask by the nearest pixel.
+    The values are brought to [0, 1] as ``normalise`` says. Then the image is resized by
+    linear interpolation, with a wider (antialiasing) kernel where it is made smaller
+    (Pillow's BILINEAR), and the mask by the nearest pixel.
 
     Parameters
     ----------
@@ -103,6 +109,10 @@ def crop(
         Take what ``borders.sonogram`` says is not sonogram (black borders, ticks
         and letters in them) out of the ROI, before the box is made, and fill it with
         the mean grey of the ROI in the crop.
+    normalise
+        "range": 0 and 1 are the black and white of the case, so that gain stays;
+        "lesion": they are the 0.5th and 99.5th percentile of the grey levels in the
+        ROI, which takes gain out. The paper says only "normalized".
 
     Raises
     ------
@@ -115,6 +125,8 @@ def crop(
     """
     if mode not in get_args(Mode):
         raise ValueError(f"mode must be 'paper' or 'spacing', not {mode!r}")
+    if normalise not in get_args(Normalise):
+        raise ValueError(f"normalise must be 'range' or 'lesion', not {normalise!r}")
     if size < 2 or not 0 <= margin <= 10:
         raise ValueError(f"size must be at least 2 and margin 0 to 10, not {size} and {margin}")
     warnings = [SHAPE_NOTE[mode]]
@@ -127,7 +139,12 @@ def crop(
         box, scale, unit = _spacing_box(case, size, margin)
         if unit == "px":
             warnings.append("The image is not calibrated here: its shape features are in pixels.")
-    shown = np.clip((case.grey - case.black) / (case.white - case.black), 0.0, 1.0)
+    black, white = case.black, case.white
+    if normalise == "lesion":
+        black, white = np.percentile(case.grey[case.mask], _PERCENTILES).tolist()
+        white = white if white > black else black + 1.0
+        warnings.append(f"Black is {black:g} and white is {white:g}, by the lesion's grey levels.")
+    shown = np.clip((case.grey - black) / (white - black), 0.0, 1.0)
     grey = _resize(shown.astype(np.float32), box, size)
     image = (np.rint(grey * 255) / 255).astype(np.float32)
     mask = _nearest(case.mask, box, size)

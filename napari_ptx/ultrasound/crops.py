@@ -14,7 +14,7 @@ import numpy as np
 
 from napari_ptx.child import Progress
 from napari_ptx.ultrasound.cases import Lesions, load_case
-from napari_ptx.ultrasound.crop import PAPER_SIZE, SHAPE_NOTE, Crop, Mode, crop
+from napari_ptx.ultrasound.crop import PAPER_SIZE, SHAPE_NOTE, Crop, Mode, Normalise, crop
 from napari_ptx.ultrasound.errors import UltrasoundError
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def write_crops(
     mask_borders: bool = False,
     lesions: Lesions = "largest",
     threshold: float | None = None,
+    normalise: Normalise = "range",
     note: str = "",
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def write_crops(
     ----------
     cohort
         With ``case``, ``patient``, ``image`` and ``roi``.
-    mode, size, margin, mask_borders
+    mode, size, margin, mask_borders, normalise
         As for ``crop``.
     lesions, threshold
         As for ``load_case``.
@@ -80,7 +81,14 @@ def write_crops(
         for done, row in enumerate(records, start=1):
             try:
                 case = load_case(row, lesions=lesions, threshold=threshold)
-                cut = crop(case, mode=mode, size=size, margin=margin, mask_borders=mask_borders)
+                cut = crop(
+                    case,
+                    mode=mode,
+                    size=size,
+                    margin=margin,
+                    mask_borders=mask_borders,
+                    normalise=normalise,
+                )
             except UltrasoundError as error:
                 failures.append({"case": row["case"], "reason": error.message})
             else:
@@ -101,6 +109,7 @@ def write_crops(
             "size": size,
             "margin": margin,
             "mask_borders": mask_borders,
+            "normalise": normalise,
             "lesions": lesions,
             "notes": [SHAPE_NOTE[mode]],
             "cases": len(rows),

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from napari_ptx.child import Progress
 from napari_ptx.errors import PtxError
 from napari_ptx.ultrasound.cases import Lesions, load_case
-from napari_ptx.ultrasound.crop import PAPER_SIZE, SHAPE_NOTE, Mode, crop
+from napari_ptx.ultrasound.crop import PAPER_SIZE, SHAPE_NOTE, Mode, Normalise, crop
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.pool import run_all
 from napari_ptx.ultrasound.radiomics import FILTERS, PARAMS, Extractor
@@ -50,7 +50,7 @@ class Options:
     ----------
     params, extra_filter
         As for ``Extractor``.
-    mode, size, margin, mask_borders
+    mode, size, margin, mask_borders, normalise
         As for ``crop``.
     lesions, threshold
         As for ``load_case``.
@@ -64,6 +64,7 @@ class Options:
     mask_borders: bool = False
     lesions: Lesions = "largest"
     threshold: float | None = None
+    normalise: Normalise = "range"
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,6 +112,7 @@ def extract(
     mask_borders: bool = False,
     lesions: Lesions = "largest",
     threshold: float | None = None,
+    normalise: Normalise = "range",
     jobs: int = 1,
     note: str = "",
     progress: Progress | None = None,
@@ -127,7 +129,7 @@ def extract(
     params, extra_filter
         "liu2026" with one of six filters (567 features), or a parameter file of
         PyRadiomics; see ``Extractor``.
-    mode, size, margin, mask_borders
+    mode, size, margin, mask_borders, normalise
         See ``crop``.
     lesions, threshold
         See ``load_case``.
@@ -157,7 +159,9 @@ def extract(
     if "roi" not in cohort.table.columns:
         raise UltrasoundError(f"{cohort.path} has no column 'roi'; add it.")
     file = str(params) if str(params) == PARAMS else str(Path(params).absolute())
-    options = Options(file, extra_filter, mode, size, margin, mask_borders, lesions, threshold)
+    options = Options(
+        file, extra_filter, mode, size, margin, mask_borders, lesions, threshold, normalise
+    )
     extractor = Extractor(options.params, options.extra_filter)
     folder = Path(out).absolute()
     cache = folder / "cache"
@@ -217,6 +221,7 @@ def work(row: dict[str, str], options: dict[str, Any], cache: str) -> dict[str, 
         size=chosen.size,
         margin=chosen.margin,
         mask_borders=chosen.mask_borders,
+        normalise=chosen.normalise,
     )
     try:
         features = extractor.features(cut)
@@ -298,6 +303,8 @@ def _key(row: Mapping[str, str], options: Options, extractor: Extractor) -> str:
         # a missing file is told by what reads it
         digest.update(hashlib.sha256(file.read_bytes() if file.is_file() else b"").digest())
     settings = asdict(options) | {"params": extractor.parameters, "versions": _versions()}
+    if options.normalise == "range":  # as before there was a choice: caches stay good
+        del settings["normalise"]
     digest.update(json.dumps(settings, sort_keys=True, default=str).encode())
     return digest.hexdigest()
 
@@ -363,7 +370,7 @@ def _about(
         },
         "options": asdict(options),
         "resampling": "image: linear, antialiased where made smaller; mask: nearest pixel centre",
-        "grey": "8 bits from black to white; colour by ITU-R BT.601",
+        "grey": "8 bits from black to white (see normalise); colour by ITU-R BT.601",
         "parameters": extractor.parameters,
         "versions": _versions(),
         "units": units,

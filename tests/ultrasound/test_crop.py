@@ -112,6 +112,23 @@ def test_any_box_gives_a_crop(
     np.testing.assert_array_equal(np.rint(cut.image * 255) / np.float32(255), cut.image)
 
 
+def test_grey_levels_of_the_lesion_take_gain_out() -> None:
+    dim = case_of(oval(), (speckle() * 0.5).astype(np.uint8))
+    bright, half = (crop(case, normalise="lesion") for case in (case_of(oval()), dim))
+    inside = bright.image[bright.mask]
+    assert inside.min() < 0.02
+    assert inside.max() > 0.98
+    assert np.abs(half.image - bright.image)[bright.mask].mean() < 0.01
+    assert "by the lesion's grey levels" in bright.warnings[1]
+    plain = (crop(case) for case in (case_of(oval()), dim))
+    first, second = (cut.image[bright.mask].mean() for cut in plain)
+    assert second == pytest.approx(first / 2, rel=0.03)
+    flat = crop(case_of(oval(), np.full((HEIGHT, WIDTH), 9, np.uint8)), normalise="lesion")
+    assert (flat.image == 0).all()
+    with pytest.raises(ValueError, match="normalise"):
+        crop(dim, normalise="box")  # type: ignore[arg-type]
+
+
 def test_wrong_options_are_refused() -> None:
     with pytest.raises(ValueError, match="mode"):
         crop(case_of(oval()), mode="square")  # type: ignore[arg-type]

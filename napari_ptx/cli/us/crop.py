@@ -16,6 +16,8 @@ from napari_ptx.cli.us.options import (
     MarginOption,
     Mode,
     ModeOption,
+    Normalise,
+    NormaliseOption,
     Note,
     SizeOption,
     Source,
@@ -33,6 +35,7 @@ def crop(
     mask_borders: BordersOption = False,
     lesions: LesionsOption = Lesions.LARGEST,
     mask_threshold: ThresholdOption = None,
+    normalise: NormaliseOption = Normalise.RANGE,
     note: Note = "",
     json: Json = False,
 ) -> None:
@@ -53,6 +56,7 @@ def crop(
             mask_borders=mask_borders,
             lesions=lesions.value,
             threshold=mask_threshold,
+            normalise=normalise.value,
             note=note,
             progress=progress,
         )

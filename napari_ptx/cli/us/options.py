@@ -34,6 +34,13 @@ class Mode(StrEnum):
     SPACING = "spacing"
 
 
+class Normalise(StrEnum):
+    """Which grey levels become black and white."""
+
+    RANGE = "range"
+    LESION = "lesion"
+
+
 class Lesions(StrEnum):
     """What of a ROI with several components counts."""
 
@@ -69,6 +76,13 @@ MarginOption = Annotated[
 BordersOption = Annotated[
     bool,
     typer.Option("--mask-borders", help="Take black borders and the ticks in them out of the ROI."),
+]
+NormaliseOption = Annotated[
+    Normalise,
+    typer.Option(
+        help="range: grey levels as they are; lesion: stretched from the 0.5th to the 99.5th "
+        "percentile of the lesion, which takes gain out."
+    ),
 ]
 LesionsOption = Annotated[
     Lesions, typer.Option(help="Of a ROI with several components: the largest, or all.")
