@@ -201,6 +201,7 @@ class CaseList(QTableView):
         """Mark the case that is shown, without opening it."""
         self._shown = row
         place = self.cases.place_of(row)
+        across = self.horizontalScrollBar().value()
         self._telling = False
         if place is None:
             self.clearSelection()
@@ -209,6 +210,18 @@ class CaseList(QTableView):
             self.selectRow(place)
             self.scrollTo(self.cases.index(place, 0))
         self._telling = True
+        self.horizontalScrollBar().setValue(across)
+
+    def show_column(self, name: str) -> None:
+        """Scroll sideways until a column can be seen."""
+        review = self.cases.review
+        if review is not None:
+            section = [column.name for column in review.columns].index(name)
+            left = self.horizontalHeader().sectionViewportPosition(section)
+            right = left + self.horizontalHeader().sectionSize(section)
+            bar = self.horizontalScrollBar()
+            if left < 0 or right > self.viewport().width():
+                bar.setValue(bar.value() + right - self.viewport().width())
 
     @property
     def current(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -396,6 +396,10 @@ class PredictionsDock(Dock):
         # Whoever has gone on to another case does not want it any more.
         case = self._ready.get(int(row))
         if int(row) != self.row or self.review is None or case is None or isinstance(case, str):
+            return
+        if not made.values.any():
+            positive = self.review.names[1]
+            show_info(f"{made.name}: nothing in case {case.case} speaks for {positive}.")
             return
         for layer in [one for one in self._maps if one.name == made.name]:
             self._maps.remove(layer)

@@ -167,6 +167,7 @@ class PredictionsPage(QWidget):
         self._lay_out()
         for box in (self.model, self.kind, self.split, self.group):
             box.currentIndexChanged.connect(self.list_cases)
+        self.model.currentIndexChanged.connect(self._model_picked)
         self.search.textChanged.connect(self.list_cases)
         self.table.opened.connect(self.case_opened)
 
@@ -246,6 +247,10 @@ class PredictionsPage(QWidget):
         self.count.setText(f"{len(rows)} of {len(self.review)}")
         self.count.setToolTip(f"{len(rows)} of {len(self.review)} cases are listed")
         self.listed.emit()
+
+    def _model_picked(self, _: int) -> None:
+        if self.review is not None:
+            self.table.show_column(self.model.currentData())
 
     def restyle(self, theme: Theme) -> None:
         """Take the colours of the theme."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _BAR = 16  # pixels high
 _TALLEST = 190  # pixels; more models than that are scrolled
+_EDGE = 4  # what the style of a scroll area takes
 _WIDEST_NAME = 90
 _WIDEST_WORDS = 110
 
@@ -112,7 +113,7 @@ class VerdictBars(QScrollArea):
 
     def sizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
         wanted = self._inside.sizeHint()
-        return QSize(wanted.width(), min(wanted.height(), _TALLEST))
+        return QSize(wanted.width(), min(wanted.height() + _EDGE, _TALLEST))
 
     def minimumSizeHint(self) -> QSize:  # noqa: D102, N802 - Qt's name
         return QSize(self._inside.minimumSizeHint().width(), self.sizeHint().height())
@@ -121,6 +122,11 @@ class VerdictBars(QScrollArea):
         # How high the lines are is known only when they are shown in their style.
         if event.type() == QEvent.Type.LayoutRequest:
             self.updateGeometry()
+            fits = self._inside.sizeHint().height() + _EDGE <= _TALLEST
+            policy = Qt.ScrollBarPolicy
+            self.setVerticalScrollBarPolicy(
+                policy.ScrollBarAlwaysOff if fits else policy.ScrollBarAsNeeded
+            )
         return super().eventFilter(watched, event)
 
     def texts(self) -> list[tuple[str, str, str]]:

@@ -123,6 +123,8 @@ def test_filters_sorting_and_thresholds(
     assert listed(dock) == ["N2", "N11", "N13"]
     pick(page.model, "resnet-1ch")
     assert listed(dock) == ["N10", "N11", "N13"]
+    seen = page.table.visualRect(page.table.model().index(0, 3))
+    assert page.table.viewport().rect().contains(seen)
     assert page.count.text() == "3 of 6"
     pick(page.kind, "Models disagree")
     assert listed(dock) == ["N2", "N10"]
@@ -287,3 +289,20 @@ def test_right_and_wrong_can_be_read_in_both_themes(theme: str) -> None:
     ground = lab(colour(get_theme(theme), "background"))
     for shade in tones(get_theme(theme)).values():
         assert deltaE_ciede2000(lab(shade), ground) > 35
+
+
+def test_the_keys_of_a_case_are_not_napari_s() -> None:
+    from napari.utils.key_bindings import coerce_keybinding
+    from napari.utils.shortcuts import default_shortcuts
+
+    from napari_ptx.docks import keys
+
+    ours = {str(coerce_keybinding(shortcut.key)) for shortcut in keys.REVIEW}
+    assert len(ours) == len(keys.REVIEW)
+    theirs = {
+        str(binding)
+        for action, bindings in default_shortcuts.items()
+        for binding in bindings
+        if not any(layer in action for layer in ("labels", "points", "vectors", "tracks"))
+    }
+    assert not ours & theirs
