@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -319,3 +321,16 @@ def test_a_network_is_stopped_resumed_watched_and_asked(
     hub.show("Predictions")
     dock.next_case()
     assert name not in viewer.layers
+
+
+def test_no_dock_loads_what_only_a_child_may() -> None:
+    code = (
+        "import importlib, sys\n"
+        "from napari_ptx.docks.hub import DOCKS\n"
+        "import napari_ptx.docks.maps, napari_ptx.docks.model_tasks\n"
+        "for place in DOCKS.values(): importlib.import_module(place.partition(':')[0])\n"
+        "print([name for name in ('torch', 'monai', 'sklearn', 'radiomics', 'xgboost')"
+        " if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
