@@ -29,6 +29,9 @@ from napari_ptx.ultrasound.splits import Fold, derived_seed
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
+ON_VALIDATION = "on validation"
+OUT_OF_FOLD = "out of fold within each training fold"
+
 _BLOCKS: Mapping[str, tuple[str, ...]] = {
     "radiomics": ("radiomics",),
     "resnet-1ch": ("resnet-1ch",),
@@ -143,13 +146,13 @@ def fit_family(family: str, data: FoldData, config: RunConfig, *, jobs: int = 1)
         best = max(trials, key=lambda trial: trial.auc)
         model, probability = fit(best)
         learned_rows, learned = rows, best.squash.apply(best.scores)
-        where = "out of fold within each training fold"
+        where = OUT_OF_FOLD
     else:
         judged = fold.test if config.choose_on == "test" else fold.validation
         model, probability, chosen = _choose([fit(trial) for trial in trials], data, judged)
         searched = searched.merge(chosen, on="classifier", how="outer", sort=False)
         learned_rows, learned = fold.validation, probability[fold.validation]
-        where = "on validation"
+        where = ON_VALIDATION
     calibrator = fit_calibrator(config.calibrate, learned, y[learned_rows])
     learned, probability = calibrator.apply(learned), calibrator.apply(probability)
     threshold, rule = learn_threshold(learned, y[learned_rows], config, where)
@@ -167,7 +170,7 @@ def fuse(members: Mapping[str, Outcome], data: FoldData, config: RunConfig) -> O
     """
     from sklearn.metrics import roc_auc_score
 
-    rows = data.fold.validation
+    rows = data.fold.development
     for outcome in members.values():
         rows = np.intersect1d(rows, outcome.learned_rows)
     honest = np.array(
@@ -184,7 +187,8 @@ def fuse(members: Mapping[str, Outcome], data: FoldData, config: RunConfig) -> O
         weights = better if better.any() else weights
     weights = weights / weights.sum()
     learned = weights @ honest
-    threshold, rule = learn_threshold(learned, y, config, "on validation")
+    where = ON_VALIDATION if set(rows) == set(data.fold.validation) else OUT_OF_FOLD
+    threshold, rule = learn_threshold(learned, y, config, where)
     model = LateModel(tuple(members), tuple(weights.tolist()), threshold, rule)
     probability = weights @ np.array([outcome.probability for outcome in members.values()])
     searched = pd.DataFrame({"classifier": list(members), "weight": weights, "auc": areas})

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,8 +17,9 @@ from napari_ptx.ultrasound.calibrated import Calibrator, fit_calibrator
 from napari_ptx.ultrasound.classifiers import GRIDS, fit_classifier, quiet, search
 from napari_ptx.ultrasound.config import CLASSIFIERS, RunConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
-from napari_ptx.ultrasound.families import FoldData, fit_family
+from napari_ptx.ultrasound.families import FoldData, fit_family, fuse
 from napari_ptx.ultrasound.matrix import Matrix, fit_clinical
+from napari_ptx.ultrasound.model import LateModel
 from napari_ptx.ultrasound.selection import SelectionConfig
 from napari_ptx.ultrasound.splits import nested_folds
 from napari_ptx.ultrasound.store import load_classifier, save_classifier
@@ -158,3 +161,24 @@ def test_a_clinical_column_helps_where_it_tells_something() -> None:
         y[test], alone.probability[test]
     )
     assert "clinical:pth" in both.model.features
+
+
+def test_late_fusion_is_the_weighted_mean_and_learns_where_no_member_was_fitted() -> None:
+    x, y, groups = drawn(120)
+    noise = pd.DataFrame({"pth": np.random.default_rng(1).normal(size=120)})
+    data = fold_data(x, y, groups, noise)
+    families = ("radiomics", "clinical", "late")
+    config = RunConfig(families=families, clinical=("pth",), classifiers=("lr",))
+    members = {name: fit_family(name, data, config) for name in config.fused}
+    mean = fuse(members, data, config)
+    both = [outcome.probability for outcome in members.values()]
+    np.testing.assert_allclose(mean.probability, np.mean(both, axis=0))
+    np.testing.assert_array_equal(mean.learned_rows, data.fold.development)
+    weighted = fuse(members, data, replace(config, late="weighted")).model
+    assert isinstance(weighted, LateModel)
+    areas = [
+        roc_auc_score(y[outcome.learned_rows], outcome.learned) for outcome in members.values()
+    ]
+    expected = np.maximum(np.array(areas) - 0.5, 0)
+    np.testing.assert_allclose(weighted.weights, expected / expected.sum())
+    assert weighted.weights[0] > 0.6  # the other member is noise

@@ -10,7 +10,18 @@ from typing import Annotated, Any
 import typer
 
 from napari_ptx.cli.show import Json, console, running
-from napari_ptx.cli.us.options import Bound, Jobs, Note
+from napari_ptx.cli.us.options import (
+    BordersOption,
+    Bound,
+    Filter,
+    Jobs,
+    Lesions,
+    LesionsOption,
+    MarginOption,
+    Mode,
+    ModeOption,
+    Note,
+)
 
 
 class Scheme(StrEnum):
@@ -88,6 +99,17 @@ def train(
     features: Annotated[
         Path | None, typer.Option(metavar="FEATURES", help="What 'us features' wrote.")
     ] = None,
+    params: Annotated[
+        str,
+        typer.Option(help="Without --features: liu2026, or a parameter file of PyRadiomics."),
+    ] = "liu2026",
+    extra_filter: Annotated[
+        Filter, typer.Option(help="Without --features: the extra filter of liu2026.")
+    ] = Filter.SQUARE,
+    mode: ModeOption = Mode.PAPER,
+    margin: MarginOption = 0.0,
+    mask_borders: BordersOption = False,
+    lesions: LesionsOption = Lesions.LARGEST,
     icc: Annotated[
         Path | None, typer.Option(metavar="ICC.csv", help="What 'us icc' wrote: filter by it.")
     ] = None,
@@ -152,6 +174,12 @@ def train(
         batch=batch,
         weights=_path(weights),
         features=_path(features),
+        params=params,
+        extra_filter=extra_filter.value,
+        mode=mode.value,
+        margin=margin,
+        mask_borders=mask_borders,
+        lesions=lesions.value,
         icc=_path(icc),
         icc_bound=icc_bound.value,
         icc_threshold=icc_threshold,
