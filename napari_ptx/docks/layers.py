@@ -172,22 +172,9 @@ def add_map(
     image: Image,
     *,
     name: str,
-    origin: tuple[float, float],
-    step: tuple[float, float],
 ) -> napari.layers.Image:
-    """Lay a map of values over a part of an image; the image shows through.
-
-    Parameters
-    ----------
-    values
-        ``(y, x)``; NaN is transparent.
-    origin
-        Where the centre of the first value lies, in pixels ``(y, x)`` of the image.
-    step
-        How far values are apart, in pixels ``(y, x)`` of the image.
-    """
+    """Lay a map of values ``(y, x)`` over an image, which shows through; NaN is transparent."""
     known = grid(image)
-    scale = tuple(known["scale"][-2:])
     finite = values[np.isfinite(values)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     return viewer.add_image(
@@ -197,8 +184,7 @@ def add_map(
         opacity=0.5,
         blending="translucent_no_depth",
         contrast_limits=(low, high if high > low else low + 1.0),
-        scale=tuple(one * far for one, far in zip(scale, step, strict=True)),
-        translate=tuple(one * start for one, start in zip(scale, origin, strict=True)),
+        scale=known["scale"][-2:],
         units=known["units"][-2:],
         axis_labels=known["axis_labels"][-2:],
         metadata={"ptx": {"kind": "map"}},

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from napari_ptx.child import Progress
     from napari_ptx.ultrasound.predictions import Predictions
-    from napari_ptx.ultrasound.runs import Run
 
 _MANIFEST = "manifest.json"
 _MOST = 12
@@ -58,23 +57,18 @@ class MapOffer:
 
 @dataclass(frozen=True, eq=False)
 class CaseMap:
-    """A map over a part of an image.
+    """A map over an image.
 
     Parameters
     ----------
     name
         What it shows.
     values
-        ``(y, x)``, NaN where there is none.
-    origin, step
-        The centre of the first value, and how far values are apart, in pixels
-        ``(y, x)`` of the image.
+        ``(y, x)`` of the image, NaN where there is none.
     """
 
     name: str
     values: NDArray[np.floating]
-    origin: tuple[float, float]
-    step: tuple[float, float]
 
 
 def offer(predictions: Predictions) -> MapOffer:
@@ -100,37 +94,24 @@ def grad_cam(
 ) -> CaseMap:
     """Show which parts of a case's crop speak for the positive class (in a child process).
 
-    Of a cross-validation it is the network that did not see the case.
+    Of a cross-validation it is the network that did not see the case, or all of them
+    for a case that the run does not know.
 
     Raises
     ------
     PtxError
         If the run or the case cannot be read.
     """
-    from napari_ptx.ultrasound import deep
-    from napari_ptx.ultrasound.cases import load_case
-    from napari_ptx.ultrasound.crop import crop
-    from napari_ptx.ultrasound.gradcam import grad_cam as cam
-    from napari_ptx.ultrasound.runs import Run, network_folder
+    import numpy as np
+
+    from napari_ptx.ultrasound.gradcam import case_grad_cam
+    from napari_ptx.ultrasound.runs import Run
 
     if progress is not None:
         progress(0, 0, f"Grad-CAM of {network}")
-    opened = Run.open(run)
-    config = opened.config
-    fold = _fold_of(opened, str(row["case"]))
-    cut = crop(
-        load_case(row, lesions=config.lesions),
-        mode=config.mode,
-        size=config.size,
-        margin=config.margin,
-        mask_borders=config.mask_borders,
-    )
-    values = cam(deep.load(network_folder(run, network, fold)), cut)
-    top, left, bottom, right = cut.box
-    step = ((bottom - top) / values.shape[0], (right - left) / values.shape[1])
-    # The box is given by the edges of pixels, a place by their centres.
-    origin = (top - 0.5 + step[0] / 2, left - 0.5 + step[1] / 2)
-    return CaseMap(f"Grad-CAM {network}", values, origin, step)
+    values = case_grad_cam(Run.open(run), row, network, progress=progress).values
+    # Where nothing speaks for the class, the image is seen.
+    return CaseMap(f"Grad-CAM {network}", np.where(values > 0, values, np.nan))
 
 
 def feature_map(
@@ -148,7 +129,7 @@ def feature_map(
     if progress is not None:
         progress(0, 0, f"Map of {feature}")
     values = case_map(row, feature)
-    return CaseMap(feature, values, (0.0, 0.0), (1.0, 1.0))
+    return CaseMap(feature, values)
 
 
 def _features(run: Path) -> tuple[str, ...]:
@@ -163,12 +144,3 @@ def _features(run: Path) -> tuple[str, ...]:
     except OSError:  # the run has no radiomics
         return ()
     return tuple(name for name, _ in counts.most_common(_MOST))
-
-
-def _fold_of(run: Run, case: str) -> str:
-    table = run.table("splits.csv")
-    mine = table[table["case"] == case]
-    for fold in run.folds:
-        if len(mine) and (mine[f"fold {fold}"] == "test").any():
-            return fold
-    return run.folds[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -397,7 +398,7 @@ class PredictionsDock(Dock):
         case = self._ready.get(int(row))
         if int(row) != self.row or self.review is None or case is None or isinstance(case, str):
             return
-        if not made.values.any():
+        if np.isnan(made.values).all():
             positive = self.review.names[1]
             show_info(f"{made.name}: nothing in case {case.case} speaks for {positive}.")
             return
@@ -405,9 +406,7 @@ class PredictionsDock(Dock):
             self._maps.remove(layer)
             if layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        layer = layers.add_map(
-            self.viewer, made.values, case.image, name=made.name, origin=made.origin, step=made.step
-        )
+        layer = layers.add_map(self.viewer, made.values, case.image, name=made.name)
         self._maps.append(layer)
         keys.bind_review(layer, {"next_case": self.next_case, "back": self.previous_case})
 

@@ -114,6 +114,9 @@ class TrainForm(QWidget):
         self.extra = combo("Filter", "The sixth image type of the radiomics features", *_FILTERS)
         self.borders = _tick("Without borders, ticks", "What lies outside the sonogram is "
                              "taken out of the lesion", _DEFAULTS.mask_borders)  # fmt: skip
+        self.grey = combo("Grey levels", "What becomes black and white in a crop")
+        self.grey.addItem("As they are", "range")
+        self.grey.addItem("By the lesion's own range", "lesion")
         self.features = PathEdit("Table of features", "Tables (*.parquet *.csv);;All files (*)")
         self.features.setToolTip("Made before, by us features or in a run; empty: made anew")
         self.icc = PathEdit("ICC of features", "Tables (*.csv);;All files (*)")
@@ -164,6 +167,7 @@ class TrainForm(QWidget):
             ("Clinical", self.clinical),
             ("Lesion", self.mode),
             ("Filter", self.extra),
+            ("Grey levels", self.grey),
             ("", self.borders),
             ("Features", self.features),
             ("ICC table", self.icc),
@@ -196,7 +200,7 @@ class TrainForm(QWidget):
             line.textChanged.connect(self._touched)
         for box in (*self.families.values(), *self.classifiers.values(), self.borders):
             box.toggled.connect(self._touched)
-        for choice in (self.scheme, self.arch, self.mode, self.extra):
+        for choice in (self.scheme, self.arch, self.mode, self.extra, self.grey):
             choice.currentIndexChanged.connect(self._touched)
         for number in (self.size, self.epochs, self.folds, self.seed, self.icc_threshold):
             number.valueChanged.connect(self._touched)
@@ -254,6 +258,7 @@ class TrainForm(QWidget):
             mode=self.mode.currentData(),
             extra_filter=self.extra.currentText(),
             mask_borders=self.borders.isChecked(),
+            normalise=self.grey.currentData(),
             features=str(self.features.path or ""),
             icc=str(self.icc.path or ""),
             icc_threshold=self.icc_threshold.value(),

@@ -269,6 +269,8 @@ def _prepared(facts: RunFacts) -> str:
         else "The bounding box of the outline is cut out and resampled with its aspect kept"
     )
     borders = options.get("mask_borders", config["mask_borders"])
+    if options.get("normalise", config.get("normalise")) == "lesion":
+        crop += "; its grey levels are stretched over those of the lesion"
     return f"{crop}. Black borders and ticks were {'' if borders else 'not '}masked out."
 
 

@@ -13,7 +13,7 @@ from napari_ptx.child import Progress
 from napari_ptx.ultrasound import leaks
 from napari_ptx.ultrasound.cases import CaseImage, load_case
 from napari_ptx.ultrasound.config import RunConfig
-from napari_ptx.ultrasound.crop import crop
+from napari_ptx.ultrasound.crop import Crop, crop
 from napari_ptx.ultrasound.dataset import Dataset
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
@@ -53,6 +53,7 @@ def radiomics_table(
             mode=config.mode,  # type: ignore[arg-type]
             margin=config.margin,
             mask_borders=config.mask_borders,
+            normalise=config.normalise,  # type: ignore[arg-type]
             lesions=config.lesions,  # type: ignore[arg-type]
             jobs=jobs,
             note=config.note,
@@ -103,22 +104,23 @@ def load_crops(
         if progress is not None:
             progress(done, len(rows), f"Crop of {case}")
         try:
-            made[case] = one_crop(load_case(row, lesions=config.lesions), config)  # type: ignore[arg-type]
+            cut = case_crop(load_case(row, lesions=config.lesions), config)  # type: ignore[arg-type]
+            made[case] = (cut.image, cut.mask)
         except UltrasoundError as error:
             failures[case] = error.message
     return made, failures
 
 
-def one_crop(case: CaseImage, config: RunConfig) -> tuple[Any, Any]:
-    """Cut the crop of one case for the networks: image and mask (size, size)."""
-    cut = crop(
+def case_crop(case: CaseImage, config: RunConfig) -> Crop:
+    """Cut the crop of one case as the networks of a run see it."""
+    return crop(
         case,
         mode=config.mode,  # type: ignore[arg-type]
         size=config.size,
         margin=config.margin,
         mask_borders=config.mask_borders,
+        normalise=config.normalise,  # type: ignore[arg-type]
     )
-    return cut.image, cut.mask
 
 
 def stack_crops(crops: Mapping[str, tuple[Any, Any]], data: Dataset) -> Crops:

@@ -32,6 +32,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "late": ("mean", "weighted"),
     "icc_bound": ("point", "lower"),
     "mode": ("paper", "spacing"),
+    "normalise": ("range", "lesion"),
     "lesions": ("largest", "all"),
 }
 _RANGES: dict[str, tuple[float, float]] = {
@@ -72,7 +73,7 @@ class RunConfig:
         without a better validation AUC before it stops, cases in a batch.
     weights
         File of ImageNet weights for the networks, or "".
-    mode, margin, mask_borders, lesions
+    mode, margin, mask_borders, normalise, lesions
         The crop, as for ``crop`` and ``load_case``. Radiomics features that are given
         have their own.
     features, icc
@@ -123,6 +124,7 @@ class RunConfig:
     mode: str = "paper"
     margin: float = 0.0
     mask_borders: bool = False
+    normalise: str = "range"
     lesions: str = "largest"
     features: str = ""
     params: str = "liu2026"

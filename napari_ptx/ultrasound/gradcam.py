@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_ptx.child import Progress
-from napari_ptx.ultrasound.blocks import block_name
+from napari_ptx.ultrasound.blocks import block_name, case_crop
 from napari_ptx.ultrasound.cases import load_case
-from napari_ptx.ultrasound.crop import crop
 from napari_ptx.ultrasound.deep import TrainedNetwork, load
 from napari_ptx.ultrasound.deep_data import Crops
 from napari_ptx.ultrasound.errors import UltrasoundError
@@ -187,13 +186,7 @@ def case_grad_cam(
             f"The run {run.folder.name} has no network {network or 'for Grad-CAM'}: {said}."
         )
     case = load_case(row, lesions=config.lesions)  # type: ignore[arg-type]
-    cut = crop(
-        case,
-        mode=config.mode,  # type: ignore[arg-type]
-        size=config.size,
-        margin=config.margin,
-        mask_borders=config.mask_borders,
-    )
+    cut = case_crop(case, config)
     folds = _unseen(run, str(row["case"]))
     total, probability = np.zeros(cut.image.shape, dtype=np.float64), 0.0
     for done, fold in enumerate(folds):

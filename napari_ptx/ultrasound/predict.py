@@ -28,6 +28,7 @@ from napari_ptx.ultrasound.radiomics import Extractor
 from napari_ptx.ultrasound.runs import SPLITS, Run, model_folder, network_folder
 
 Floats = NDArray[np.float64]
+_CROP = ("mode", "size", "margin", "mask_borders", "normalise")
 
 
 def predict_cohort(
@@ -146,15 +147,15 @@ def predict_one(
     if config.radiomic:
         options = _options(run)
         case = case_image(image, outlines, lesions=options.get("lesions", "largest"))
-        cut = crop(
-            case, **{name: options[name] for name in ("mode", "size", "margin", "mask_borders")}
-        )
+        # Features that were made before there was a choice do not name it.
+        how = {"normalise": "range", **options}
+        cut = crop(case, **{name: how[name] for name in _CROP})
         values = Extractor(options["params"], options["extra_filter"]).features(cut)
         radiomics = pd.DataFrame([values])
     if config.channels:
         case = case_image(image, outlines, lesions=config.lesions)  # type: ignore[arg-type]
-        pixels, mask = blocks.one_crop(case, config)
-        crops = Crops(pixels[None], mask[None])
+        cut = blocks.case_crop(case, config)
+        crops = Crops(cut.image[None], cut.mask[None])
     table = pd.DataFrame([dict(clinical)]) if clinical else None
     answers = _predict(run, radiomics, crops, table, progress)
     given: dict[str, tuple[float, float, bool]] = {}

@@ -20,6 +20,8 @@ from napari_ptx.cli.us.options import (
     MarginOption,
     Mode,
     ModeOption,
+    Normalise,
+    NormaliseOption,
     Note,
 )
 
@@ -109,6 +111,7 @@ def train(
     mode: ModeOption = Mode.PAPER,
     margin: MarginOption = 0.0,
     mask_borders: BordersOption = False,
+    normalise: NormaliseOption = Normalise.RANGE,
     lesions: LesionsOption = Lesions.LARGEST,
     icc: Annotated[
         Path | None, typer.Option(metavar="ICC.csv", help="What 'us icc' wrote: filter by it.")
@@ -179,6 +182,7 @@ def train(
         mode=mode.value,
         margin=margin,
         mask_borders=mask_borders,
+        normalise=normalise.value,
         lesions=lesions.value,
         icc=_path(icc),
         icc_bound=icc_bound.value,
