@@ -29,6 +29,7 @@ __all__ = [
     "feature_map",
     "list_runs",
     "load_case",
+    "predict_cohort",
     "predict_one",
     "read_features",
     "read_predictions",
@@ -61,7 +62,7 @@ _HOMES: dict[str, tuple[str, ...]] = {
         "read_features",
     ),
     "maps": ("feature_map",),
-    "predict": ("predict_one",),
+    "predict": ("predict_cohort", "predict_one"),
     "predictions": (
         "Predictions",
         "read_predictions",

@@ -21,8 +21,6 @@ from typing import Any
 
 import pandas as pd
 
-from napari_ptx.child import Progress
-from napari_ptx.image.cohort import Cohort
 from napari_ptx.ultrasound.config import RunConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.predictions import Predictions, read_predictions
@@ -105,19 +103,6 @@ class Run:
         """Read ``splits.csv``, ``search.csv`` or ``selection.csv``."""
         text = {"case": str, "patient": str, "fold": str}
         return pd.read_csv(self.folder / name, dtype=text, keep_default_na=False, na_values=[""])
-
-    def predict(
-        self,
-        cohort: Cohort | str | os.PathLike[str],
-        *,
-        features: str | os.PathLike[str] | None = None,
-        jobs: int = 1,
-        progress: Progress | None = None,
-    ) -> pd.DataFrame:
-        """Predict the cases of a cohort: see ``predict.predict_cohort``."""
-        from napari_ptx.ultrasound.predict import predict_cohort
-
-        return predict_cohort(self, cohort, features=features, jobs=jobs, progress=progress)
 
     def summary(self) -> dict[str, Any]:
         """Give what a list of runs shows, as plain values."""

@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 from napari_ptx.image.read import read_image
 from napari_ptx.roi.masks import read_roi
 from napari_ptx.ultrasound.errors import UltrasoundError
-from napari_ptx.ultrasound.predict import predict_one
+from napari_ptx.ultrasound.predict import predict_cohort, predict_one
 from napari_ptx.ultrasound.runs import Run
 from napari_ptx.ultrasound.train import train
 from tests.ultrasound.make_run import QUICK, make_cohort
@@ -84,7 +84,7 @@ def test_a_moved_run_with_networks_predicts_the_same(
     run: Run, cohort: Path, tmp_path: Path
 ) -> None:
     moved = Path(shutil.copytree(run.folder, tmp_path / "moved"))
-    predicted = Run.open(moved).predict(cohort)  # radiomics, too, are made again
+    predicted = predict_cohort(Run.open(moved), cohort)  # radiomics, too, are made again
     known = run.predictions().table
     for name in FAMILIES:
         np.testing.assert_allclose(predicted[name], known[name], atol=1e-6)
@@ -122,3 +122,15 @@ def test_one_open_image_without_roi_or_clinical_column_is_refused(
         predict_one(made.folder, pixels, ())
     answer = predict_one(made.folder, pixels, (), clinical={"age": 75})
     assert 0 < answer["clinical"][0] < 1
+
+
+def test_one_open_image_gets_the_crop_of_the_training(cohort: Path, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(PARAMS)
+    how = {"params": str(tmp_path / "params.yaml"), "normalise": "lesion", "mode": "spacing"}
+    config = replace(QUICK, families=("radiomics",), classifiers=("lr",), folds=2, **how)
+    made = train(cohort, tmp_path / "run", config)
+    row = made.predictions().table.iloc[0]
+    image = read_image(row["image"])
+    shown = predict_one(made.folder, image.pixels, read_roi(row["roi"], image.shape))
+    expected = predict_cohort(made, cohort)
+    assert shown["radiomics"][0] == pytest.approx(expected["radiomics"].iloc[0], abs=1e-9)

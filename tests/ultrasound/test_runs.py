@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from napari_ptx.child import Child
 from napari_ptx.image.cohort import CohortError
 from napari_ptx.ultrasound.errors import UltrasoundError
+from napari_ptx.ultrasound.predict import predict_cohort
 from napari_ptx.ultrasound.runs import Run, list_runs
 from napari_ptx.ultrasound.store import file_sha256
 from napari_ptx.ultrasound.train import train, train_run
@@ -103,8 +104,8 @@ def test_selection_and_search_tables_tell_every_step(run: Run) -> None:
 
 
 def test_a_moved_run_predicts_the_same(run: Run, copied: Path, cohort: Path) -> None:
-    here = run.predict(cohort, features=run.config.features)
-    there = Run.open(copied).predict(cohort, features=run.config.features)
+    here = predict_cohort(run, cohort, features=run.config.features)
+    there = predict_cohort(Run.open(copied), cohort, features=run.config.features)
     for name in FAMILIES:
         np.testing.assert_allclose(here[name], there[name], atol=1e-6)
     assert set(here["split"]) == {"train"}  # each image was in the training
@@ -115,7 +116,7 @@ def test_new_cases_are_test_cases_and_need_no_label(run: Run, tmp_path: Path) ->
     table = pd.read_csv(path)
     features = make_features(path, seed=9)
     table.drop(columns="label").to_csv(path, index=False)
-    predicted = run.predict(path, features=features)
+    predicted = predict_cohort(run, path, features=features)
     assert set(predicted["split"]) == {"test"}
     assert roc_auc_score(table["label"], predicted["radiomics"]) > 0.6
     assert predicted[list(FAMILIES)].to_numpy().min() >= 0
@@ -202,15 +203,15 @@ def test_a_classifier_of_an_unknown_type_is_refused(copied: Path, cohort: Path, 
     skops.io.dump(FunctionTransformer(shutil.rmtree), path)
     forge(copied, path.relative_to(copied).as_posix())
     with pytest.raises(UltrasoundError, match=r"has no use for.*rmtree"):
-        Run.open(copied).predict(cohort, features=run.config.features)
+        predict_cohort(Run.open(copied), cohort, features=run.config.features)
     skops.io.dump(make_pipeline(StandardScaler()), path)
     forge(copied, path.relative_to(copied).as_posix())
     with pytest.raises(UltrasoundError, match="holds a Pipeline, not a"):
-        Run.open(copied).predict(cohort, features=run.config.features)
+        predict_cohort(Run.open(copied), cohort, features=run.config.features)
     path.write_bytes(path.read_bytes()[:200])
     forge(copied, path.relative_to(copied).as_posix())
     with pytest.raises(UltrasoundError, match="is damaged; copy the run folder again"):
-        Run.open(copied).predict(cohort, features=run.config.features)
+        predict_cohort(Run.open(copied), cohort, features=run.config.features)
 
 
 def test_a_list_of_features_that_is_not_the_classifier_s_is_refused(
@@ -223,7 +224,7 @@ def test_a_list_of_features_that_is_not_the_classifier_s_is_refused(
     path.write_text(json.dumps(said))
     forge(copied, "models/radiomics/1-1/model.json")
     with pytest.raises(UltrasoundError, match=r"lists \d+ features, but the classifier"):
-        Run.open(copied).predict(cohort, features=run.config.features)
+        predict_cohort(Run.open(copied), cohort, features=run.config.features)
 
 
 def test_features_that_the_model_was_not_trained_on_are_refused(
@@ -233,16 +234,16 @@ def test_features_that_the_model_was_not_trained_on_are_refused(
     table.columns = [name.replace("original", "square") for name in table.columns]
     table.to_parquet(tmp_path / "other.parquet")
     with pytest.raises(UltrasoundError, match="that the model was trained on"):
-        run.predict(cohort, features=tmp_path / "other.parquet")
+        predict_cohort(run, cohort, features=tmp_path / "other.parquet")
     table = pd.read_parquet(run.config.features)
     table[table["case"] != "c004"].to_parquet(tmp_path / "fewer.parquet")
     with pytest.raises(UltrasoundError, match=r"1 case cannot be predicted \(c004\)"):
-        run.predict(cohort, features=tmp_path / "fewer.parquet")
+        predict_cohort(run, cohort, features=tmp_path / "fewer.parquet")
 
 
 def test_a_run_without_recipe_asks_for_features(run: Run, cohort: Path) -> None:
     with pytest.raises(UltrasoundError, match="give the features of the new cases"):
-        run.predict(cohort)
+        predict_cohort(run, cohort)
 
 
 def test_runs_are_listed_without_opening_them(run: Run, tmp_path: Path) -> None:
@@ -272,7 +273,7 @@ def test_the_paper_s_scheme_has_three_parts_and_can_choose_on_test(
     search = peeking.table("search.csv").groupby("classifier")["auc_judged"].first()
     chosen = peeking.summary()["models"]["radiomics"]["classifier"]
     assert search[chosen] == search.max()
-    seen = honest.predict(cohort, features=config.features)
+    seen = predict_cohort(honest, cohort, features=config.features)
     assert seen["split"].tolist() == predictions.table["split"].tolist()
     np.testing.assert_allclose(seen["radiomics"], predictions.table["radiomics"], atol=1e-6)
 

@@ -33,12 +33,12 @@ def predict(
     Each file of the run is compared with its hash first. Cases whose image the run was
     trained on are told by the column split.
     """
-    from napari_ptx.ultrasound.predict import write_cohort_predictions
+    from napari_ptx.ultrasound.predict import predict_cohort, write_cohort_predictions
     from napari_ptx.ultrasound.runs import Run
 
     with running("Predicting") as progress:
         opened = Run.open(run)
-        table = opened.predict(cohort, features=features, jobs=jobs, progress=progress)
+        table = predict_cohort(opened, cohort, features=features, jobs=jobs, progress=progress)
         path = write_cohort_predictions(opened, table, output)
     seen = int((table["split"] != "test").sum())
     if json:
