@@ -4,7 +4,7 @@
 
 makes the demo study (once) and a table of simulated predictions of its cases, opens
 napari, and takes each dock in both themes at 1366 x 768 and 1920 x 1080 into the folder;
-the best three go to docs/images. It needs a screen: under Linux without one,
+the best five go to docs/images. It needs a screen: under Linux without one,
 ``xvfb-run -a -s "-screen 0 1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
 """
 
@@ -36,7 +36,8 @@ IMAGES = Path(__file__).parent / "images"
 SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
 SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
-         "agreement": "agreement-dark-1366.png"}  # fmt: skip
+         "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
+         "comparison": "comparison-changed-dark-1366.png"}  # fmt: skip
 
 
 def spin(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
@@ -229,8 +230,8 @@ def main() -> None:
     if options.only != "study":
         album.models(write_predictions(path, scratch / "run"))
     viewer.close()
-    if options.only is None:
-        for name, source in SHOWN.items():
+    for name, source in SHOWN.items():
+        if (folder / source).is_file():
             shrink(folder / source, IMAGES / f"{name}.png")
 
 
