@@ -310,14 +310,14 @@ class ComparisonPage(QWidget):
 
     def _list_changed(self, own: Predictions, moved: Predictions) -> None:
         before, after = own.verdicts(), moved.verdicts()
-        labels, cases = own.labels == 1, own.table["case"]
+        labels, cases = own.table[own.truth] == 1, own.table["case"]
         words = {True: _class(own.positive, 1), False: _class(own.negative, 0)}
         found = [
             (
                 int(self._rows[row]), str(cases[row]), name, float(own.table[name][row]),
                 words[bool(after[name][row])], bool(after[name][row]) == bool(labels[row]),
             )
-            for name in self._moved
+            for name in (() if self._why else self._moved)
             for row in np.flatnonzero((before[name] != after[name]).to_numpy())
         ]  # fmt: skip
         self.changed.show_cases(found)

@@ -73,6 +73,8 @@ class Assessment:
 
 def unusable(predictions: Predictions) -> str:
     """Say why the rows (of one split) cannot be evaluated, or give ""."""
+    if not predictions.labelled:
+        return f"the column {predictions.truth!r} is empty, so the pathology is not known yet."
     labels = predictions.labels
     for value, name in ((1, predictions.positive), (0, predictions.negative)):
         patients = predictions.clusters[labels == value]

@@ -42,8 +42,9 @@ class Predictions:
         The table it was read from, or is to be written to.
     table
         One row per case and split: ``case``, ``patient``, ``image``, ``roi`` and ``split`` as
-        text (``image`` and ``roi`` are absolute paths or ""), the truth as 0 or 1, each
-        model's probability of class 1, and any other column of the file.
+        text (``image`` and ``roi`` are absolute paths or ""), the truth as 0 or 1 (NaN in
+        every row of new cases), each model's probability of class 1, and any other column
+        of the file.
     truth
         The column of the truth.
     models
@@ -87,8 +88,24 @@ class Predictions:
         return tuple(sorted(here, key=lambda name: _rank(name, here)))
 
     @property
+    def labelled(self) -> bool:
+        """Whether the truth is known; of new cases it is not."""
+        return bool(self.table[self.truth].notna().all())
+
+    @property
     def labels(self) -> NDArray[np.int64]:
-        """The truth of each row, 0 or 1."""
+        """The truth of each row, 0 or 1.
+
+        Raises
+        ------
+        UltrasoundError
+            Where it is not known.
+        """
+        if not self.labelled:
+            raise UltrasoundError(
+                f"The column {self.truth!r} of {self.path.name} is empty: nothing can be compared "
+                "with the pathology before it is filled in."
+            )
         return self.table[self.truth].to_numpy(dtype=np.int64)
 
     @property
@@ -194,7 +211,8 @@ def read_predictions(
         CSV (UTF-8; comma or semicolon) or Parquet. A table of ours has a JSON of the same
         name beside it.
     truth
-        The column of the truth: 0 and 1, or two words of which ``positive`` is class 1.
+        The column of the truth: 0 and 1, or two words of which ``positive`` is class 1;
+        or empty in every row of a table of ours, which predicts new cases.
     models
         The columns of probabilities. Without it they are those of the JSON, or else all
         columns of numbers in [0, 1] whose name is not one of the table's own (``age``,

@@ -52,7 +52,12 @@ def read(
             f"columns are {', '.join(map(repr, texts))}."
         )
     faults: list[str] = []
-    labels, classes = _labels(place, texts[truth], truth, positive or said.get("positive"), faults)
+    labels: Sequence[float]
+    if said and not any(texts[truth]):  # new cases
+        labels, classes = [math.nan] * len(texts[truth]), ("0", "1")
+    else:
+        positive = positive or said.get("positive")
+        labels, classes = _labels(place, texts[truth], truth, positive, faults)
     columns: dict[str, Any] = {}
     for name in texts:
         if name == truth:
@@ -240,7 +245,7 @@ def _labels(
     words = sorted({text for text in column if text})
     numbers = [_number(word) for word in words]
     faults += _empty({truth: column}, truth)
-    if words and all(number is not None for number in numbers):
+    if all(number is not None for number in numbers):
         faults += [
             f"row {row}, column {truth!r}: {text} is neither 0 nor 1"
             for row, text in enumerate(column, 2)
@@ -325,8 +330,8 @@ def _empty(texts: Mapping[str, Sequence[str]], name: str) -> list[str]:
     ]
 
 
-def _demand_two_classes(place: Path, labels: Sequence[int], truth: str) -> None:
-    if len(set(labels)) == 1:
+def _demand_two_classes(place: Path, labels: Sequence[float], truth: str) -> None:
+    if len(set(labels)) == 1 and not math.isnan(labels[0]):
         raise UltrasoundError(
             f"Every row of {place.name} has {labels[0]} in column {truth!r}; a comparison needs "
             "cases of both classes."

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("sklearn")
@@ -59,6 +60,19 @@ def test_predict_writes_a_table_that_can_be_evaluated(trained: Path, capsys) -> 
     assert predictions.note == "drawn numbers"
     assert predictions.threshold("radiomics") == pytest.approx(answer["models"]["radiomics"])
     assert predictions.about["radiomics"]["family"] == "radiomics"
+
+
+def test_new_cases_without_a_label_are_predicted_but_not_evaluated(trained: Path, capsys) -> None:
+    cohort = trained / "cohort" / "cohort.csv"
+    new = cohort.with_name("new.csv")
+    pd.read_csv(cohort).drop(columns="label").to_csv(new, index=False)
+    out = trained / "new_predictions.csv"
+    features = str(cohort.parent / "features.parquet")
+    assert run(["us", "predict", str(trained / "run"), str(new), "-o", str(out),
+                "--features", features]) == 0  # fmt: skip
+    assert not read_predictions(out).labelled
+    assert run(["us", "evaluate", str(out), "-o", str(trained / "evaluation")]) == 2
+    assert "the pathology is not known yet" in capsys.readouterr().err
 
 
 def test_expected_errors_are_told_in_one_sentence(trained: Path, capsys) -> None:

@@ -17,6 +17,7 @@ from napari_ptx.ultrasound import (
     read_predictions,
     write_predictions,
 )
+from napari_ptx.ultrasound.evaluation import unusable
 
 PLAIN = """\
 case,patient,image,roi,label,split,radiomics,late,age,subtype
@@ -102,6 +103,23 @@ def test_split_words_of_others(tmp_path: Path) -> None:
     text = "case,label,m,split\na,0,.2,val\nb,1,.8,Training\nc,1,.8,OOF\nd,1,.8,external\n"
     read = read_predictions(written(tmp_path, text))
     assert read.splits == ("train", "validation", "out-of-fold", "external")
+
+
+def test_new_cases_have_no_pathology_yet(tmp_path: Path) -> None:
+    new = table().assign(label="", split="test")
+    path = write_predictions(
+        tmp_path / "new.csv", new, ["svm"], thresholds={"svm": 0.5}, note="", positive="APT/PC"
+    )
+    read = read_predictions(path)
+    assert not read.labelled
+    assert read.positive == "APT/PC"
+    assert read.verdicts()["svm"].tolist() == [False, False, False, True]
+    with pytest.raises(UltrasoundError, match=r"The column 'label' of new\.csv is empty"):
+        read.labels  # noqa: B018 - it is a property
+    assert "is not known yet" in unusable(read)
+    path.with_suffix(".json").unlink()  # a table of anybody else needs its labels
+    with pytest.raises(UltrasoundError, match="4 faults"):
+        read_predictions(path)
 
 
 def test_words_as_labels_need_the_positive_one(tmp_path: Path) -> None:
