@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info, show_warning
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QApplication,
@@ -22,8 +22,8 @@ from napari_ptx.docks.agreement_page import AgreementPage
 from napari_ptx.docks.comparing import ComparedCase
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour, hint
-from napari_ptx.errors import PtxError
-from napari_ptx.figures import colours, save_figure
+from napari_ptx.docks.plot import save_shown
+from napari_ptx.figures import colours
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -260,16 +260,7 @@ class AgreementDock(Dock):
 
     def save_figure(self, path: Path) -> None:
         """Save the present figure for print: light, whatever the theme."""
-        figure = self.page.figure(dark=False)
-        if figure is None:
-            show_warning("There is no figure on this tab.")
-            return
-        try:
-            save_figure(figure, path.with_suffix(""), formats=[path.suffix[1:].lower()])
-        except PtxError as error:
-            show_error(str(error))
-        else:
-            show_info(f"Figure written to {path}.")
+        save_shown(self.page.figure(dark=False), path)
 
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Write tables and figures into a folder")

@@ -23,7 +23,7 @@ from napari_ptx.docks import settings
 from napari_ptx.docks.comparison_page import BY_HAND, ComparisonPage
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, button, colour, hint
-from napari_ptx.errors import PtxError
+from napari_ptx.docks.plot import save_shown
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -291,18 +291,8 @@ class ComparisonDock(Dock):
 
     def save_figure(self, path: Path) -> None:
         """Save the present figure for print: light, whatever the theme."""
-        from napari_ptx.figures import save_figure
-
-        figure = self.page.figure(label=str(self.page.split.currentData()).capitalize())
-        if figure is None:
-            show_warning("There is no figure on this tab.")
-            return
-        try:
-            save_figure(figure, path.with_suffix(""), formats=[path.suffix[1:].lower()])
-        except PtxError as error:
-            show_error(str(error))
-        else:
-            show_info(f"Figure written to {path}.")
+        split = str(self.page.split.currentData()).capitalize()
+        save_shown(self.page.figure(label=split), path)
 
     def save_all(self, folder: Path) -> None:
         """Write every table and figure, of all splits, into a folder."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QLabel, QScrollArea, QSizePolicy, QStackedLayout, QWidget
 
+from napari_ptx.errors import PtxError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from matplotlib.artist import Artist
     from matplotlib.backend_bases import MouseEvent
     from matplotlib.collections import PathCollection
@@ -149,3 +154,18 @@ class Plot(QWidget):
 
 def _is_caption(artist: Artist) -> bool:
     return artist.get_gid() == "caption"
+
+
+def save_shown(figure: Figure | None, path: Path) -> None:
+    """Write a dock's figure to a file, and tell the user what came of it."""
+    from napari_ptx.figures import save_figure
+
+    if figure is None:
+        show_warning("There is no figure on this tab.")
+        return
+    try:
+        save_figure(figure, path.with_suffix(""), formats=[path.suffix[1:].lower()])
+    except PtxError as error:
+        show_error(str(error))
+    else:
+        show_info(f"Figure written to {path}.")
