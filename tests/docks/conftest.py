@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import threading
 import time
 from collections.abc import Iterator
+from functools import partialmethod
 from importlib.util import find_spec
 
 import pytest
@@ -19,6 +21,29 @@ if MISSING:
         terminalreporter.write_line(
             f"tests/docks was skipped: {', '.join(MISSING)} not installed (pip install .[app])"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded() -> None:
+    """Load what every window needs, and take it out of the sight of the garbage collector.
+
+    Every test collects garbage, and napari does for each layer that is removed; without
+    this each time looks at a million objects of the libraries.
+    """
+    importlib.import_module("napari._qt.qt_main_window")
+    importlib.import_module("napari_ptx.docks.hub")
+
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a minute for what a window shows, where five seconds would do: machines stall."""
+    from pytestqt.qtbot import QtBot
+
+    longer = partialmethod(QtBot.waitUntil, timeout=60_000)
+    monkeypatch.setattr(QtBot, "waitUntil", longer)
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +76,7 @@ def nothing_left_behind() -> Iterator[None]:
         if id(widget) not in windows and widget.isVisible()
     ]
     assert not left, f"windows are left open: {left}"
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while running := [
         thread
         for thread in threading.enumerate()

@@ -184,10 +184,9 @@ def test_a_crash_or_a_hang_costs_one_task_and_a_fault_is_told() -> None:
         "Task 0: the process crashed.",
         "Task 1: the process crashed.",
     ]
-    started = time.monotonic()
-    (hung,) = run_all("time:sleep", [(50,)], jobs=4, timeout=0.5, describe=describe)
+    # Were it not stopped, this test's own time limit would be reached.
+    (hung,) = run_all("time:sleep", [(3000,)], jobs=4, timeout=0.5, describe=describe)
     assert "Task 0: it took longer" in hung.message
-    assert time.monotonic() - started < 20
     with pytest.raises(ChildFault, match=r"math domain error|positive"):
         run_all("math:log", [(1.0,), (-1.0,)], jobs=2, timeout=60, describe=describe)
     with pytest.raises(ValueError, match="jobs"):
@@ -198,17 +197,15 @@ def test_a_callback_that_cancels_stops_the_work() -> None:
     def cancel(done: int, total: int, text: str) -> None:
         raise KeyboardInterrupt
 
-    started = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run_all(
             "time:sleep",
-            [(0.0,), *[(50.0,)] * 6],
+            [(0.0,), *[(3000.0,)] * 6],
             jobs=2,
             timeout=60,
             describe=str,
             progress=cancel,
         )
-    assert time.monotonic() - started < 20
 
 
 @pytest.mark.slow

@@ -119,22 +119,34 @@ def test_png_dicom_and_tiff_give_the_same_features(tmp_path: Path) -> None:
     assert all(features == found[0] for features in found[1:])
 
 
+def elongation(mask: np.ndarray, scale: tuple[float, float]) -> float:
+    """Give the ratio of the minor to the major axis of a mask whose pixels have this size."""
+    spread = np.linalg.eigvalsh(np.cov((np.argwhere(mask) * scale).T))
+    return float(np.sqrt(spread[0] / spread[1]))
+
+
 def test_shape_is_of_the_stretched_box_or_in_millimetres() -> None:
     rows, columns = np.mgrid[:HEIGHT, :WIDTH]
     disc = (rows - 45) ** 2 + (columns - 60) ** 2 < 30**2
     extractor = Extractor()
     case = case_of(disc, spacing=(0.2, 0.2), calibrated=True)
-    area = np.pi * (30 * 0.2) ** 2
     true = extractor.features(crop(case, mode="spacing", size=128))
-    assert true["original_shape2D_PixelSurface"] == pytest.approx(area, rel=0.02)
-    assert true["original_shape2D_MaximumDiameter"] == pytest.approx(12, rel=0.03)
+    assert true["original_shape2D_PixelSurface"] == pytest.approx(disc.sum() * 0.04, rel=0.001)
+    # between the disc's 59 pixels and the far corners of pixels whose centres lie within it
+    least, most = 59, 2 * (30 + np.sqrt(0.5))
+    assert least * 0.2 < true["original_shape2D_MaximumDiameter"] < most * 0.2
     stretched = extractor.features(crop(case, size=128))
-    assert stretched["original_shape2D_MaximumDiameter"] == pytest.approx(128, rel=0.05)
+    assert 128 < stretched["original_shape2D_MaximumDiameter"] < most * 128 / 59
     flat = (rows - 45) ** 2 * 4 + (columns - 60) ** 2 < 30**2
     paper = extractor.features(crop(case_of(flat), size=128))
-    assert paper["original_shape2D_Elongation"] == pytest.approx(1, rel=0.03)
+    assert paper["original_shape2D_Elongation"] == pytest.approx(
+        elongation(flat, (1 / 29, 1 / 59)),
+        abs=1 / 128,  # one pixel of the box
+    )
     kept = extractor.features(crop(case_of(flat), mode="spacing", size=128))
-    assert kept["original_shape2D_Elongation"] == pytest.approx(0.5, rel=0.04)
+    assert kept["original_shape2D_Elongation"] == pytest.approx(
+        elongation(flat, (1, 1)), abs=1 / 128
+    )
 
 
 def parameter_file(folder: Path, text: str) -> Path:

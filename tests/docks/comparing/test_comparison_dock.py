@@ -100,10 +100,16 @@ def test_a_click_on_the_roc_sets_the_threshold_everywhere(
     hub.threshold_changed.connect(lambda: heard.append(dict(hub.threshold_overrides)))
     assert not page.reset_button.isVisible()
     threshold = lonely_corner(dock, "resnet-1ch")
-    place = where(dock, "resnet-1ch", threshold)
     canvas = page.plots["roc"]._canvas
-    qtbot.mouseMove(canvas, place)
-    qtbot.waitUntil(lambda: f"resnet-1ch at {threshold:.3f}: sens" in page.readout.text())
+
+    def told() -> bool:
+        # The layout may still be moving the corner under the mouse.
+        qtbot.mouseMove(canvas, where(dock, "resnet-1ch", threshold) + QPoint(1, 0))
+        qtbot.mouseMove(canvas, where(dock, "resnet-1ch", threshold))
+        return f"resnet-1ch at {threshold:.3f}: sens" in page.readout.text()
+
+    qtbot.waitUntil(told)
+    place = where(dock, "resnet-1ch", threshold)
     qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=place)
     assert heard == [{"resnet-1ch": threshold}]
 

@@ -44,7 +44,7 @@ def wizard(hub: Hub, tmp_path: Path, qtbot) -> StudyWizard:
 
 
 def look_at(wizard: StudyWizard, place: Path, qtbot) -> None:
-    with qtbot.waitSignal(wizard.images.job.running_changed, timeout=5_000):
+    with qtbot.waitSignal(wizard.images.job.running_changed, timeout=60_000):
         wizard.images.place.path = place
     qtbot.waitUntil(lambda: not wizard.images.job.running, timeout=30_000)
 
@@ -148,7 +148,7 @@ def test_cancel_while_making_leaves_nothing(
     press(wizard, QWizard.WizardButton.NextButton)
     bar = wizard.making.job
     qtbot.waitUntil(lambda: bar._bar.value() > 5, timeout=60_000)
-    with qtbot.waitSignal(bar.stopped, timeout=1_000):
+    with qtbot.waitSignal(bar.stopped, timeout=60_000):
         bar.cancel_button.click()
     assert "Cancelled" in wizard.making.told.toPlainText()
     assert not (tmp_path / "out" / "made.ptx").exists()

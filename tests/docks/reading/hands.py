@@ -22,7 +22,7 @@ SHIFT = Qt.KeyboardModifier.ShiftModifier
 Where = Sequence[float]
 
 
-def ellipse(y: float, x: float, high: float, wide: float, points: int = 48) -> np.ndarray:
+def ellipse(y: float, x: float, high: float, wide: float, points: int = 20) -> np.ndarray:
     """Give positions ``(y, x)`` once around an ellipse, in image pixels."""
     turn = np.linspace(0, 2 * np.pi, points)
     return np.stack([y + high * np.sin(turn), x + wide * np.cos(turn)], axis=1)
@@ -60,7 +60,7 @@ class Hands:
         QTest.qWait(milliseconds)
 
     def wait_for(self, condition: Any, text: str = "") -> None:
-        for _ in range(500):
+        for _ in range(3000):
             if condition():
                 return
             QTest.qWait(20)

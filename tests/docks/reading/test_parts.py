@@ -99,11 +99,11 @@ def test_the_next_image_is_read_ahead(qtbot: QtBot) -> None:
         return picture(index)
 
     loader = Loader(slow)
-    with qtbot.waitSignals([loader.loaded, loader.loaded], timeout=5000):
+    with qtbot.waitSignals([loader.loaded, loader.loaded], timeout=60_000):
         loader.want(3, [4])
     assert loader.get(3) is not None
     assert loader.get(4) is not None
-    with qtbot.waitSignal(loader.loaded, timeout=5000):
+    with qtbot.waitSignal(loader.loaded, timeout=60_000):
         loader.want(4, [5])
     assert read == [3, 4, 5]
     assert loader.get(3) is None
@@ -134,7 +134,7 @@ def test_why_an_image_cannot_be_read(qtbot: QtBot) -> None:
         raise StudyError("The image of case 7Q4 cannot be read.")
 
     loader = Loader(broken)
-    with qtbot.waitSignal(loader.failed, timeout=5000) as told:
+    with qtbot.waitSignal(loader.failed, timeout=60_000) as told:
         loader.want(2)
     index, error = told.args
     assert index == 2
