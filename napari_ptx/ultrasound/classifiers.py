@@ -115,7 +115,7 @@ def make_classifier(kind: str, settings: Mapping[str, Any], seed: int) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
         return RandomForestClassifier(
-            200, max_features="sqrt", n_jobs=1, random_state=seed, **settings
+            500, max_features="sqrt", n_jobs=1, random_state=seed, **settings
         )
     if kind == "mlp":
         from sklearn.neural_network import MLPClassifier
@@ -224,12 +224,17 @@ def search(
             scores[held] = answers[point * inner + number]
             areas.append(float(roc_auc_score(y[held], scores[held])))
         auc = float(np.mean(areas))
-        said = ", ".join(f"{name}={value}" for name, value in settings.items())
+        said = settings_text(settings)
         records.append({"classifier": kind, "settings": said, "features": kept, "auc": auc})
         if kind not in best or auc > best[kind].auc:
             squash = fit_calibrator("sigmoid" if kind == "svm" else "none", scores, y)
             best[kind] = Trial(kind, settings, kept, auc, scores, squash)
     return list(best.values()), pd.DataFrame(records)
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """Write the settings of a grid point as a table shows them."""
+    return ", ".join(f"{name}={value}" for name, value in settings.items())
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from napari_ptx.stats import threshold_for_sensitivity, youden
 from napari_ptx.ultrasound.calibrated import Calibrator, fit_calibrator
-from napari_ptx.ultrasound.classifiers import Trial, fit_classifier, quiet, search
+from napari_ptx.ultrasound.classifiers import Trial, fit_classifier, quiet, search, settings_text
 from napari_ptx.ultrasound.config import WITH_CLINICAL, RunConfig
 from napari_ptx.ultrasound.matrix import Matrix
 from napari_ptx.ultrasound.model import NETWORK, PROBABILITY, FamilyModel, LateModel
@@ -157,7 +157,7 @@ def fit_family(family: str, data: FoldData, config: RunConfig, *, jobs: int = 1)
     learned, probability = calibrator.apply(learned), calibrator.apply(probability)
     threshold, rule = learn_threshold(learned, y[learned_rows], config, where)
     model = replace(model, calibrator=calibrator, threshold=threshold, rule=rule)
-    searched["chosen"] = searched["classifier"] == model.kind
+    searched["chosen"] = _is_chosen(searched, model)
     table = selection.table().assign(remark=selection.remark)
     return Outcome(model, probability, learned_rows, learned, searched, table)
 
@@ -230,6 +230,20 @@ def _fitted(
         squash=trial.squash,
     )
     return model, trial.squash.apply(classifier.score(x))
+
+
+def _is_chosen(searched: pd.DataFrame, model: FamilyModel) -> pd.Series:
+    """Mark the one row of a search that became the model."""
+    settings = dict(model.settings)
+    features = settings.pop("features", None)
+    chosen = searched["classifier"] == model.kind
+    if model.classifier is None:
+        return chosen
+    return (
+        chosen
+        & (searched["settings"] == settings_text(settings))
+        & (searched["features"] == features)
+    )
 
 
 def _choose(
