@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +26,8 @@ def read_until_killed(study: Path, reader: str, hand: str) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.docks.reading.reader_process", str(study), reader, hand],
         cwd=ROOT,
+        # what the app remembers stays out of the real home
+        env=os.environ | {"XDG_CONFIG_HOME": str(study.parent / "config")},
         stdout=subprocess.PIPE,
         text=True,
     )
