@@ -2,8 +2,9 @@
 
 Agreement (``icc``, ``bland_altman``), ROC curves and their comparison (``compare_auc``,
 ``roc_curve``, thresholds), metrics of a threshold, calibration, decision curves, counts
-behind printed metrics (``recount``), several readers and modalities (``mrmc``), Table 1 of a
-cohort (``describe``), intervals for clustered rows (``cluster_bootstrap``).
+behind printed metrics (``recount``), several readers and modalities (``mrmc``), sensitivities
+for the same lesions (``compare_sensitivity``), Table 1 of a cohort (``describe``), intervals for
+clustered rows (``cluster_bootstrap``).
 What cannot be computed raises ``StatsError``, a ``ValueError`` with one clear sentence.
 """
 
@@ -32,6 +33,14 @@ from napari_ptx.stats.roc import (
     threshold_for_sensitivity,
     youden,
 )
+from napari_ptx.stats.sensitivity import (
+    Sensitivity,
+    SensitivityComparison,
+    SensitivityPair,
+    compare_found,
+    compare_sensitivity,
+    mcnemar,
+)
 
 __all__ = [
     "FEW_CLUSTERS",
@@ -55,6 +64,9 @@ __all__ = [
     "Recount",
     "RocBand",
     "RocCurve",
+    "Sensitivity",
+    "SensitivityComparison",
+    "SensitivityPair",
     "StatsError",
     "bland_altman",
     "brier_score",
@@ -62,12 +74,15 @@ __all__ = [
     "calibration_curve",
     "cluster_bootstrap",
     "compare_auc",
+    "compare_found",
+    "compare_sensitivity",
     "decision_curve",
     "describe",
     "diagnostic",
     "holm",
     "icc",
     "icc_needed",
+    "mcnemar",
     "mrmc",
     "recount",
     "roc_band",

@@ -236,14 +236,11 @@ def _is_chosen(searched: pd.DataFrame, model: FamilyModel) -> pd.Series:
     """Mark the one row of a search that became the model."""
     settings = dict(model.settings)
     features = settings.pop("features", None)
-    chosen = searched["classifier"] == model.kind
-    if model.classifier is None:
-        return chosen
-    return (
-        chosen
-        & (searched["settings"] == settings_text(settings))
-        & (searched["features"] == features)
-    )
+    chosen: pd.Series = searched["classifier"] == model.kind
+    if model.classifier is not None:
+        chosen &= searched["settings"] == settings_text(settings)
+        chosen &= searched["features"] == features
+    return chosen
 
 
 def _choose(

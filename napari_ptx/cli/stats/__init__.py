@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.stats import agreement, auc, flow, mrmc, recount, table1
+from napari_ptx.cli.stats import agreement, auc, flow, mrmc, recount, sensitivity, table1
 
 app = typer.Typer(
-    help="Statistics of any table: agreement, and the comparison of scores.",
+    help="Statistics of any table: agreement, and the comparison of scores and of modalities.",
     no_args_is_help=True,
 )
 app.command("icc")(agreement.icc_command)
@@ -16,4 +16,5 @@ app.command("auc")(auc.auc_command)
 app.command("mrmc")(mrmc.mrmc_command)
 app.command("recount")(recount.recount_command)
 app.command("table1")(table1.table1_command)
+app.command("compare-sensitivity")(sensitivity.compare_sensitivity_command)
 app.command("flow")(flow.flow_command)
