@@ -92,7 +92,7 @@ def kill_and_resume(study: Study, rounds: int, seed: int) -> None:
 
 
 def test_kill_in_the_middle_of_strokes(make_study: Callable[..., Study]) -> None:
-    kill_and_resume(make_study(2, reread=0), rounds=20, seed=1)
+    kill_and_resume(make_study(2, reread=0), rounds=8, seed=1)
 
 
 @pytest.mark.slow
