@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     import napari
 
     viewer = open_viewer(options.study)
+    # What is loaded by now stays. Were the collector to look at it each time, a full
+    # collection would hold up the mouse for about 0.3 s instead of 2 ms.
+    gc.collect()
+    gc.freeze()
     napari.run()
     del viewer
     return 0
