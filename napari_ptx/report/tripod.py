@@ -132,6 +132,9 @@ def _methods(facts: RunFacts) -> dict[str, tuple[str, str]]:
         if config["choose_on"] == "test"
         else "validation cases"
         if config["scheme"] == "paper"
+        else "inner folds (the sturdiest within one standard error of the best), or validation "
+        "cases for families with a network"
+        if config["choose_by"] == "one-se"
         else "inner folds, or validation cases for families with a network"
     )
     clustered = facts.predictions.clustered

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_ptx.stats import compare_auc
 from napari_ptx.ultrasound.calibrated import Calibrator, fit_calibrator
 from napari_ptx.ultrasound.matrix import Matrix
 from napari_ptx.ultrasound.selection import SelectionConfig, fit_selection
@@ -37,6 +38,9 @@ GRIDS: Mapping[str, Mapping[str, Sequence[Any]]] = {
     "lightgbm": {"num_leaves": (7, 31)},
 }
 """The settings that are searched; everything else is fixed in ``make_classifier``."""
+
+STURDY = ("rf", "lightgbm", "xgboost", "svm", "lr", "mlp", "knn")
+"""From the classifier that depends least on its settings and on features that say nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +234,40 @@ def search(
             squash = fit_calibrator("sigmoid" if kind == "svm" else "none", scores, y)
             best[kind] = Trial(kind, settings, kept, auc, scores, squash)
     return list(best.values()), pd.DataFrame(records)
+
+
+def choose(trials: Sequence[Trial], labels: Labels, groups: NDArray[np.intp], by: str) -> Trial:
+    """Choose the classifier of a family among the best points of each.
+
+    Parameters
+    ----------
+    trials
+        At least one, with scores of the same rows.
+    labels, groups
+        (n,) of these rows: 0 or 1, and what belongs together.
+    by
+        "best": the highest mean AUC of the inner folds. "one-se": the sturdiest (in the
+        order of ``STURDY``) of those whose AUC over all rows is within one standard error
+        of the highest; the error is that of the difference, clustered (Obuchowski).
+
+    Notes
+    -----
+    The best of many is often best by chance. On 378 thyroid nodules, nine candidates and
+    five splits into five folds, "one-se" had a mean AUC of 0.842, "best" 0.823, and a plain
+    random forest of all features 0.833. The rule was settled on these data.
+
+    References
+    ----------
+    Breiman, Friedman, Olshen & Stone, Classification and Regression Trees 1984, 3.4.3.
+    """
+    if by == "best" or len(trials) == 1:
+        return max(trials, key=lambda trial: trial.auc)
+    areas = compare_auc(labels, [trial.scores for trial in trials], clusters=groups)
+    best = int(np.argmax(areas.auc))
+    variance = areas.cov[best, best] + np.diag(areas.cov) - 2.0 * areas.cov[best]
+    near = areas.auc[best] - areas.auc <= np.sqrt(np.maximum(variance, 0.0))
+    able = [trial for trial, is_near in zip(trials, near, strict=True) if is_near]
+    return min(able, key=lambda trial: STURDY.index(trial.kind))
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:

@@ -27,6 +27,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "scheme": ("nested", "paper"),
     "arch": ("resnet18", "resnet34", "resnet50", "resnet101"),
     "choose_on": ("validation", "test"),
+    "choose_by": ("one-se", "best"),
     "calibrate": ("none", "sigmoid", "isotonic"),
     "threshold": ("youden", "sensitivity"),
     "late": ("mean", "weighted"),
@@ -93,6 +94,10 @@ class RunConfig:
     choose_on
         Where the best classifier of a family is chosen; "test", as Liu et al. did, only
         with the scheme "paper".
+    choose_by
+        How it is chosen in inner folds: "one-se", the sturdiest classifier within one
+        standard error of the best, or "best" (see ``classifiers.choose``). On validation
+        or test it is always the best.
     calibrate
         Calibration of the probabilities, learned where the threshold is.
     threshold, sensitivity
@@ -137,6 +142,7 @@ class RunConfig:
     classifiers: tuple[str, ...] = CLASSIFIERS
     clinical: tuple[str, ...] = ()
     choose_on: str = "validation"
+    choose_by: str = "one-se"
     calibrate: str = "none"
     threshold: str = "youden"
     sensitivity: float = 0.9

@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 
 from napari_ptx.stats import threshold_for_sensitivity, youden
 from napari_ptx.ultrasound.calibrated import Calibrator, fit_calibrator
-from napari_ptx.ultrasound.classifiers import Trial, fit_classifier, quiet, search, settings_text
+from napari_ptx.ultrasound.classifiers import (
+    Trial,
+    choose,
+    fit_classifier,
+    quiet,
+    search,
+    settings_text,
+)
 from napari_ptx.ultrasound.config import WITH_CLINICAL, RunConfig
 from napari_ptx.ultrasound.matrix import Matrix
 from napari_ptx.ultrasound.model import NETWORK, PROBABILITY, FamilyModel, LateModel
@@ -143,7 +150,7 @@ def fit_family(family: str, data: FoldData, config: RunConfig, *, jobs: int = 1)
         return _fitted(common, trial, selection, everyone, rows, y, seed)
 
     if inner:
-        best = max(trials, key=lambda trial: trial.auc)
+        best = choose(trials, y[rows], data.groups[rows], config.choose_by)
         model, probability = fit(best)
         learned_rows, learned = rows, best.squash.apply(best.scores)
         where = OUT_OF_FOLD

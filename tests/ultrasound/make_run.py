@@ -11,7 +11,9 @@ from PIL import Image
 from napari_ptx.ultrasound.config import RunConfig
 
 FEATURES = 12
-QUICK = RunConfig(folds=3, inner=2, classifiers=("lr", "knn"), note="drawn numbers", seed=3)
+QUICK = RunConfig(
+    folds=3, inner=2, classifiers=("lr", "knn"), choose_by="best", note="drawn numbers", seed=3
+)
 
 
 def make_cohort(

@@ -14,7 +14,15 @@ pytest.importorskip("skops")
 from sklearn.metrics import roc_auc_score
 
 from napari_ptx.ultrasound.calibrated import Calibrator, fit_calibrator
-from napari_ptx.ultrasound.classifiers import GRIDS, fit_classifier, quiet, search
+from napari_ptx.ultrasound.classifiers import (
+    GRIDS,
+    STURDY,
+    Trial,
+    choose,
+    fit_classifier,
+    quiet,
+    search,
+)
 from napari_ptx.ultrasound.config import CLASSIFIERS, RunConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.families import FoldData, fit_family, fuse
@@ -69,6 +77,27 @@ def test_the_search_gives_honest_scores_and_a_row_for_each_point() -> None:
         assert trial.auc == table.loc[table["classifier"] == trial.kind, "auc"].max()
         probability = trial.squash.apply(trial.scores)
         assert ((probability > 0) & (probability < 1)).all()
+
+
+def test_the_sturdiest_within_one_standard_error_of_the_best_is_chosen() -> None:
+    random = np.random.default_rng(4)
+    y = np.tile([0, 1], 60)
+    good = y + random.normal(size=120)
+    nearly = good + 0.2 * random.normal(size=120)
+    poor = random.normal(size=120)
+
+    def trial(kind: str, scores: np.ndarray) -> Trial:
+        return Trial(kind, {}, "all", roc_auc_score(y, scores), scores, Calibrator())
+
+    groups = np.arange(120) // 2
+    near = [trial("lr", good), trial("rf", nearly)]
+    assert near[0].auc > near[1].auc
+    assert choose(near, y, groups, "one-se").kind == "rf"
+    assert choose(near, y, groups, "best").kind == "lr"
+    far = [trial("lr", good), trial("rf", poor), trial("svm", nearly)]
+    assert choose(far, y, groups, "one-se").kind == "svm"
+    assert choose(far[1:2], y, groups, "one-se").kind == "rf"
+    assert sorted(STURDY) == sorted(GRIDS)
 
 
 def test_noise_is_not_learned_by_searching() -> None:

@@ -49,6 +49,13 @@ class ChooseOn(StrEnum):
     test = "test"
 
 
+class ChooseBy(StrEnum):
+    """How the classifier of a family is chosen in inner folds."""
+
+    one_se = "one-se"
+    best = "best"
+
+
 class Calibrate(StrEnum):
     """Calibration of the probabilities."""
 
@@ -136,6 +143,13 @@ def train(
         ChooseOn,
         typer.Option(help="Where the best classifier is chosen; test only with --scheme paper."),
     ] = ChooseOn.validation,
+    choose_by: Annotated[
+        ChooseBy,
+        typer.Option(
+            help="In inner folds: the sturdiest classifier (random forest first) within one "
+            "standard error of the best, or the best."
+        ),
+    ] = ChooseBy.one_se,
     calibrate: Annotated[
         Calibrate, typer.Option(help="Calibrate probabilities where the threshold is learned.")
     ] = Calibrate.none,
@@ -191,6 +205,7 @@ def train(
         classifiers=CLASSIFIERS if classifiers is None else _names(classifiers),
         clinical=() if clinical is None else _names(clinical),
         choose_on=choose_on.value,
+        choose_by=choose_by.value,
         calibrate=calibrate.value,
         threshold="youden" if sensitivity is None else "sensitivity",
         sensitivity=0.9 if sensitivity is None else sensitivity,
