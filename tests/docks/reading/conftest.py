@@ -80,8 +80,9 @@ def hands_at(
     """Give a function that opens a study in a new window."""
 
     def open_window(path: Path) -> Hands:
-        viewer = make_napari_viewer(show=True)
+        viewer = make_napari_viewer(show=False)
         viewer.window.resize(1366, 768)
+        viewer.window.show()
         assert Hub.of(viewer).open_study(path) is not None
         return Hands(viewer)
 
