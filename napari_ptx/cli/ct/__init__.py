@@ -1,0 +1,10 @@
+"""``napari-ptx ct``: CT of the neck, one module for each group of steps."""
+
+from __future__ import annotations
+
+import typer
+
+app = typer.Typer(
+    help="CT of the neck: series, phases, simulated necks, networks, glands.",
+    no_args_is_help=True,
+)
