@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort, CohortError, read_cohort
     from napari_ptx.image.read import Decoder, decode, read_image
+    from napari_ptx.image.series import Series, find_series, read_series
     from napari_ptx.image.types import Image, ImageError, Region
 
 __all__ = [
@@ -21,9 +22,12 @@ __all__ = [
     "Image",
     "ImageError",
     "Region",
+    "Series",
     "decode",
+    "find_series",
     "read_cohort",
     "read_image",
+    "read_series",
 ]
 
 _HOMES = {
@@ -33,9 +37,12 @@ _HOMES = {
     "Image": "types",
     "ImageError": "types",
     "Region": "types",
+    "Series": "series",
     "decode": "read",
+    "find_series": "series",
     "read_cohort": "cohort",
     "read_image": "read",
+    "read_series": "series",
 }
 
 

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from napari_ptx.child import Child, ChildDied, ChildFault, ChildTimeout
 from napari_ptx.image.foreign import Unreadable
@@ -48,15 +49,35 @@ class Decoder:
 
     def read(self, path: str | os.PathLike[str], *, timeout: float = 60.0) -> Image:
         """Read an image; see ``read_image``."""
-        return self._run("napari_ptx.image.read:decode", path, timeout=timeout)
-
-    def _run(self, target: str, path: str | os.PathLike[str], *, timeout: float) -> Image:
-        """Run a function of one path ("package.module:function") that gives an image."""
         # The child was started in another folder perhaps; an address stays as it is.
         place = str(path) if _ADDRESS.match(str(path)) else str(Path(path).absolute())
+        image: Image = self.run("napari_ptx.image.read:decode", place, place, timeout=timeout)
+        return image
+
+    def run(
+        self,
+        target: str,
+        place: str | os.PathLike[str],
+        *args: Any,
+        timeout: float,
+        on_progress: Callable[..., None] | None = None,
+    ) -> Any:
+        """Run a function ("package.module:function") in the child; see ``Child.call``.
+
+        Parameters
+        ----------
+        place
+            What is read, for the sentence of an error.
+        timeout
+            Seconds without an answer or a progress message.
+
+        Raises
+        ------
+        ImageError
+        """
         try:
             with self._lock:
-                image: Image = self._child.call(target, place, timeout=timeout)
+                return self._child.call(target, *args, timeout=timeout, on_progress=on_progress)
         except ChildTimeout:
             raise ImageError(
                 f"{place} cannot be read: decoding took longer than {timeout:g} seconds and was "
@@ -74,7 +95,6 @@ class Decoder:
                 "the file.",
                 str(error).splitlines(),
             ) from None
-        return image
 
     def close(self) -> None:
         """End the process. A later call starts a new one."""
@@ -104,6 +124,11 @@ def _shared(process_id: int) -> Decoder:
     return decoder
 
 
+def shared_decoder() -> Decoder:
+    """Give the decoder of this process that ``read_image`` uses."""
+    return _shared(os.getpid())
+
+
 def read_image(path: str | os.PathLike[str], *, timeout: float = 60.0) -> Image:
     """Read an image file: DICOM, PNG, JPEG, BMP, TIFF, NIfTI, NRRD or MetaImage.
 
@@ -128,7 +153,7 @@ def read_image(path: str | os.PathLike[str], *, timeout: float = 60.0) -> Image:
     ImageError
         Whatever is wrong with the file; the sentence names it and what to do.
     """
-    return _shared(os.getpid()).read(path, timeout=timeout)
+    return shared_decoder().read(path, timeout=timeout)
 
 
 def decode(path: str | os.PathLike[str]) -> Image:
