@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import typer
 
+from napari_ptx.cli.ct import series
+
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
     no_args_is_help=True,
 )
+app.command("series")(series.series)
+app.command("import")(series.import_)
