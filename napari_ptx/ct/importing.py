@@ -103,7 +103,8 @@ def import_patients(
             )
         wanted.extend((name, phase, one) for phase, one in chosen.items())
     out.mkdir(parents=True, exist_ok=True)
-    rows, notes = [], []
+    rows: list[dict[str, str]] = []
+    notes: list[str] = []
     for done, (name, phase, one) in enumerate(wanted):
         if progress is not None:
             progress(done, len(wanted), f"{name} {phase}")
