@@ -62,7 +62,7 @@ def import_(
     written. Of each phase there may be one series. Series whose phase is unknown and not
     given with --phase are left out, and listed.
     """
-    from napari_ptx.ct.importing import import_patients
+    from napari_ptx.ct.patients import import_patients
 
     with running("Import") as progress:
         done = import_patients(
