@@ -33,6 +33,7 @@ DOCKS: Mapping[str, str] = {
     "Models": "napari_ptx.docks.models:ModelsDock",
     "Predictions": "napari_ptx.docks.predictions:PredictionsDock",
     "Comparison": "napari_ptx.docks.comparison:ComparisonDock",
+    "Phases": "napari_ptx.docks.phases:PhasesDock",
 }
 """The docks by the name they have in the manifest."""
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import napari.layers
     from napari import Viewer
 
+    from napari_ptx.docks.blend import Blend
     from napari_ptx.image import Image
     from napari_ptx.roi import Outline
 
@@ -188,6 +189,15 @@ def add_map(
         units=known["units"][-2:],
         axis_labels=known["axis_labels"][-2:],
         metadata={"ptx": {"kind": "map"}},
+    )
+
+
+def add_blend(
+    viewer: Viewer, blend: Blend, image: Image, *, name: str, **options: Any
+) -> napari.layers.Image:
+    """Add a picture that is computed from two volumes on the grid of an image."""
+    return viewer.add_image(
+        blend, name=name, metadata={"ptx": {"kind": "blend"}}, **(grid(image) | options)
     )
 
 
