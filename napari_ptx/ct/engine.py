@@ -23,7 +23,10 @@ _SAME_MEAN = 0.005
 _GAIN = 1.2
 """Below this gain bfloat16 is not worth its rounding, and may be the noise of a busy machine."""
 
-_PROBE, _TURNS = 64, 2
+PROBE = 64
+"""The side of the self-test's cube in voxels: it takes two seconds, and tells engines apart."""
+
+_TURNS = 2
 
 
 @dataclass(frozen=True)
@@ -73,10 +76,10 @@ class Engine:
         return logits.float()
 
 
-def choose(network: nn.Module, channels: int, asked: str = "auto") -> Engine:
+def choose(network: nn.Module, channels: int, asked: str = "auto", *, side: int = PROBE) -> Engine:
     """Choose how a network is run on this machine.
 
-    "auto" runs the network on a cube of 64 voxels in each way and takes the fastest whose
+    "auto" runs the network on a cube in each way and takes the fastest whose
     probabilities are the same: bfloat16 only where it is at least 1.2 times as fast as
     the faster float32 and moves no probability by more than 0.06, nor their mean by more
     than 0.005. It takes about two seconds. The name of the processor is not asked: what
@@ -90,6 +93,8 @@ def choose(network: nn.Module, channels: int, asked: str = "auto") -> Engine:
         Of its input.
     asked
         One of ``ENGINES``.
+    side
+        Of the cube, in voxels; where patches are smaller than it, theirs.
 
     Raises
     ------
@@ -109,14 +114,14 @@ def choose(network: nn.Module, channels: int, asked: str = "auto") -> Engine:
     candidates = [Engine("fp32", False, device, ""), Engine("fp32", True, device, "")]
     if asked == "auto":
         candidates.append(Engine("bf16", True, device, ""))
-    return _self_test(network, channels, candidates)
+    return _self_test(network, channels, candidates, side)
 
 
-def _self_test(network: nn.Module, channels: int, engines: list[Engine]) -> Engine:
+def _self_test(network: nn.Module, channels: int, engines: list[Engine], side: int) -> Engine:
     generator = torch.Generator().manual_seed(0)
     # Smooth, as tissue is: noise alone would ask more of rounding than any CT does.
     coarse = torch.randn((1, channels, 9, 9, 9), generator=generator)
-    probe = nn.functional.interpolate(coarse, size=(_PROBE,) * 3, mode="trilinear").clamp(-1, 1)
+    probe = nn.functional.interpolate(coarse, size=(side,) * 3, mode="trilinear").clamp(-1, 1)
     ready = [(engine, engine.prepare(copy.deepcopy(network))) for engine in engines]
     times: dict[int, list[float]] = {i: [] for i in range(len(ready))}
     answers: list[Tensor] = [torch.empty(0)] * len(ready)

@@ -111,7 +111,7 @@ def stages_for(base: int) -> int:
     return 4 if base <= 8 else 5
 
 
-class GlandNet(DynUNet):  # type: ignore[misc]
+class GlandNet(DynUNet):
     """A DynUNet that gives one logit per class and voxel.
 
     A channel that is ``ABSENT`` throughout is a phase that was not taken. It is seen as

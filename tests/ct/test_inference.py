@@ -162,15 +162,14 @@ def test_engines_agree(network):
 
 
 def test_the_self_test_takes_bfloat16_only_where_it_is_fast_and_right(network, monkeypatch):
-    monkeypatch.setattr(engines, "_PROBE", 32)
-    chosen = choose(network, 2)
+    chosen = choose(network, 2, side=32)
     assert chosen.precision in ("fp32", "bf16")
     assert "self-test" in chosen.reason
     monkeypatch.setattr(engines, "_GAIN", 1e9)
-    assert choose(network, 2).precision == "fp32"
+    assert choose(network, 2, side=32).precision == "fp32"
     monkeypatch.setattr(engines, "_GAIN", 0.0)
     monkeypatch.setattr(engines, "_SAME", 0.0)
-    assert choose(network, 2).precision == "fp32"
+    assert choose(network, 2, side=32).precision == "fp32"
     assert choose(network, 2, "bf16").precision == "bf16"
     assert choose(network, 2, "fp32").precision == "fp32"
     with pytest.raises(CtError, match="no engine 'fast'"):
