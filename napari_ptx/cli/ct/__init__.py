@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.ct import evaluate
+from napari_ptx.cli.ct import evaluate, predict, train
 
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
     no_args_is_help=True,
 )
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
