@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptx.ct.config import ModelSettings
-from napari_ptx.ct.data import Exam, Grid, Volume
+from napari_ptx.ct.data import Exam, Grid, Volume, map_of
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.region import search_region
 from napari_ptx.learn.checkpoint import write_text
@@ -171,7 +171,9 @@ def _named_values(volume: Volume, exam: Exam) -> list[int]:
 
     The names stand in the JSON beside the map, or in ``anatomy.json`` beside the cohort.
     """
-    path = next(exam.anatomy[phase] for phase in volume.phases if phase in exam.anatomy)
+    path = map_of(exam.anatomy, volume.phases)
+    if path is None:
+        return []
     stem = path.name.removesuffix(".gz").removesuffix(".nii")
     beside = [folder / "anatomy.json" for folder in list(path.parents)[:3]]
     places = [path.with_name(f"{stem}.json"), *beside]

@@ -204,7 +204,7 @@ def load_volume(exam: Exam, phases: Sequence[str], spacing: Sequence[float]) -> 
             hu[channel] = _on(image, reference, sitk.sitkLinear, AIR_HU)
     maps: dict[str, NDArray[np.int16] | None] = {}
     for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy)):
-        of = next((files[phase] for phase in phases if phase in files), None)
+        of = map_of(files, phases)
         maps[name] = (
             None
             if of is None
@@ -220,6 +220,12 @@ def load_volume(exam: Exam, phases: Sequence[str], spacing: Sequence[float]) -> 
         _grid(reference),
         _grid(native),
     )
+
+
+def map_of(files: Mapping[str, Path], phases: Sequence[str]) -> Path | None:
+    """Give the labels or anatomy of some phases: theirs, else another's, which lies over them."""
+    listed = [*phases, *in_order(set(files))]
+    return next((files[phase] for phase in listed if phase in files), None)
 
 
 def resample(image: Image, grid: Grid, outside: float) -> NDArray[Any]:

@@ -59,7 +59,7 @@ def gland_loss(logits: Tensor, instances: Tensor, target: Tensor) -> Tensor:
     most = int(instances.max()) + 1
     number = torch.arange(len(instances), device=instances.device)[:, None, None, None]
     owners = (instances.long() + number * most)[inside]
-    _, owner = torch.unique(owners, return_inverse=True)  # type: ignore[no-untyped-call]
+    _, owner = torch.unique(owners, return_inverse=True)
     mine = (logits * target).sum(1)[inside]
     each = torch.nn.functional.softplus(-mine)  # the cross-entropy of a voxel that is 1
     count = int(owner.max()) + 1

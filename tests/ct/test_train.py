@@ -84,7 +84,7 @@ def test_a_training_learns_balls(cohort, tmp_path):
     assert verify_model(tmp_path / "model").same
     held = json.loads((tmp_path / "model/configs/train.json").read_text())
     assert TrainConfig.from_json(held["config"]) == config
-    assert len(held["inputs"]) == 12
+    assert len(held["inputs"]) == 12  # two phases and labels of four patients
     with (tmp_path / "model" / SPLITS).open(newline="") as stream:
         sides = {row["patient"]: row["split"] for row in csv.DictReader(stream)}
     assert sorted(sides.values()) == ["train", "train", "validation", "validation"]

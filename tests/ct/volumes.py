@@ -71,7 +71,8 @@ def write_cohort(
         plain, arterial, labels = balls(number)
         for phase, pixels in (("plain", plain), ("arterial", arterial)):
             write(folder / f"p{number}_{phase}.nii.gz", pixels, flip=number in flip)
-            rows.append(f"p{number},{phase},p{number}_{phase}.nii.gz,p{number}_labels.nii.gz")
+            labels_file = f"p{number}_labels.nii.gz" if phase == "plain" else ""
+            rows.append(f"p{number},{phase},p{number}_{phase}.nii.gz,{labels_file}")
         write(folder / f"p{number}_labels.nii.gz", labels, flip=number in flip)
     table = folder / "cohort.csv"
     table.write_text("\n".join(rows) + "\n", encoding="utf-8")
