@@ -249,7 +249,7 @@ def _about(
     sources = [truth.path, folder / "candidates.csv", folder / "prediction.json"]
     sources += [truth.path.parent / "glands.csv"] if truth.listed else []
     sources += [] if read is None else [read.path]
-    about = {
+    about: dict[str, Any] = {
         "format": FORMAT,
         "note": note,
         "rule": found.rule,

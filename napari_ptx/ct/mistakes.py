@@ -112,7 +112,7 @@ def mistakes(
     joined = joined.merge(findings.examined, on="patient", how="left")
     joined = joined.reindex(columns=list(COLUMNS))
     joined = joined.assign(hint=[_hint(row) for _, row in joined.iterrows()], cause="", comment="")
-    left = [] if earlier is None else earlier.to_dict("records")
+    left: list[dict[Any, Any]] = [] if earlier is None else earlier.to_dict("records")
     _take_over(joined, left)
     now = joined.assign(now=_STILL)[list(KEPT)]
     gone = pd.DataFrame([row for row in left if row["cause"] or row["comment"]], columns=list(KEPT))
@@ -172,7 +172,7 @@ def _misses(
     findings: Findings, finder: str, values: NDArray[np.float64], rule: str, is_model: bool
 ) -> pd.DataFrame:
     missed = findings.glands[values == 0.0].rename(columns={"gland": "item"})
-    rows = missed.assign(finder=finder, rule=rule, kind="miss")
+    rows: pd.DataFrame = missed.assign(finder=finder, rule=rule, kind="miss")
     if is_model and len(rows):
         near = [_nearest(findings, row) for _, row in rows.iterrows()]
         for place, name in enumerate(("nearest", "nearest_mm", "score")):
@@ -200,7 +200,10 @@ def _false_positives(findings: Findings, rule: str, model: str) -> pd.DataFrame:
     false = candidates[(candidates["counted"] == 1) & (candidates[f"gland_{rule}"] == 0)]
     names = {"candidate": "item", f"again_{rule}": "again", "nearest_gland": "nearest",
              "nearest_gland_mm": "nearest_mm"}  # fmt: skip
-    return false.rename(columns=names).assign(finder=model, rule=rule, kind="false positive")
+    rows: pd.DataFrame = false.rename(columns=names).assign(
+        finder=model, rule=rule, kind="false positive"
+    )
+    return rows
 
 
 def _false_readings(readings: Readings) -> pd.DataFrame:
@@ -226,13 +229,13 @@ def _hint(row: pd.Series[Any]) -> str:
     return "; ".join(name for name, told in hints.items() if told)
 
 
-def _take_over(table: pd.DataFrame, left: list[dict[str, Any]]) -> None:
+def _take_over(table: pd.DataFrame, left: list[dict[Any, Any]]) -> None:
     """Copy causes onto the mistakes that they were set for, and take those out of ``left``.
 
     A prediction that is made again numbers its candidates anew: a false positive is known by
     its place.
     """
-    earlier: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    earlier: dict[tuple[str, ...], list[dict[Any, Any]]] = {}
     for old in left:
         earlier.setdefault(_key(old), []).append(old)
     taken: set[int] = set()
@@ -249,11 +252,11 @@ def _take_over(table: pd.DataFrame, left: list[dict[str, Any]]) -> None:
     left[:] = [old for old in left if id(old) not in taken]
 
 
-def _key(row: Mapping[str, Any] | pd.Series[Any]) -> tuple[str, ...]:
+def _key(row: Mapping[Any, Any] | pd.Series[Any]) -> tuple[str, ...]:
     return str(row["finder"]), str(row["patient"]), str(row["kind"])
 
 
-def _distance(one: pd.Series[Any], old: Mapping[str, Any]) -> float | None:
+def _distance(one: pd.Series[Any], old: Mapping[Any, Any]) -> float | None:
     """Tell how far one of the same patient is from this one; ``None`` where it is another."""
     if one["kind"] == "miss":
         return 0.0 if float(one["item"]) == old["item"] else None

@@ -181,7 +181,7 @@ def write_label_map(path: Path, labels: Image) -> None:
     volume.SetDirection([float(x) for row in labels.direction for x in row])
     scratch = path.with_name(f".part_{path.name}")
     try:
-        sitk.WriteImage(volume, str(scratch), True)  # type: ignore[no-untyped-call]
+        sitk.WriteImage(volume, str(scratch), True)
     except RuntimeError as error:
         scratch.unlink(missing_ok=True)
         raise OSError(str(error).strip().splitlines()[-1]) from None

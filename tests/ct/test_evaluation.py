@@ -205,7 +205,7 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
             "seen": (numbered([gland, away]), {1: 0.8, 2: 0.7}),
         },
     )  # fmt: skip
-    result = run(tmp_path, settings=QUICK)
+    result = run(tmp_path, settings=QUICK, figures=False)
     scans = row(result.tables["scans"], rule="overlap")
     assert (scans["scans"], scans["glands"], scans["found"]) == (4, 2, 1)
     assert (scans["false_positives"], scans["fp_per_scan"]) == (2, 0.5)
@@ -234,7 +234,7 @@ def test_a_network_that_finds_nothing_at_all(tmp_path: Path) -> None:
     assert result.tables["candidates"].empty
     perfect = tmp_path / "perfect"
     make_cohort(perfect, {"a": gland, "b": gland}, {name: (gland, {1: 0.9}) for name in "ab"})
-    found = run(perfect, settings=QUICK)
+    found = run(perfect, settings=QUICK, figures=False)
     assert found.tables["mistakes"].empty
     assert (perfect / "ev" / "causes.csv").read_text("utf-8-sig").startswith("finder,patient")
 

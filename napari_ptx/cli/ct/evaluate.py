@@ -47,6 +47,7 @@ def evaluate(
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, typer.Option(min=1, help="Of the bootstrap of patients.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    figures: Annotated[bool, typer.Option(help="Whether to draw figures.")] = True,
     json: Json = False,
 ) -> None:
     """Match candidates to glands, and compare the model with other modalities and readers.
@@ -63,7 +64,8 @@ def evaluate(
     with running("Evaluating") as progress:
         result = run(
             cohort, prediction, folder,
-            readings=readings, settings=settings, note=note, progress=progress,
+            readings=readings, settings=settings, note=note, figures=figures,
+            progress=progress,
         )  # fmt: skip
     if json:
         typer.echo(json_format.dumps(result.about, indent=2, allow_nan=False))
