@@ -33,6 +33,7 @@ def test_evaluate_prints_tables_and_writes_files(
     assert "Data: balls in a box, not patients" in shown
     assert "15/16" in shown
     assert "CT, A - CT, B" in shown
+    assert "Found by one alone. U-Net: 1; CT, A: 0; CT, B: 1." in shown
     assert "Note: Fewer than 20 patients" in shown
     assert max(map(len, shown.splitlines()[3:-3])) <= 100
     assert not (tmp_path / "ev" / "figures").exists()

@@ -106,7 +106,7 @@ def show(result: Evaluation) -> None:
     )  # fmt: skip
     if about.get("comparisons"):
         _grid(
-            ("Pair", "Diff", "by patient", "McNemar p", "mid-P", "Holm", "Fisher p"),
+            ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
             [
                 (f"{row['first']} - {row['second']}", _number(row["difference"]),
                  _limits(row["cluster_low"], row["cluster_high"]), _p(row["mcnemar_exact"]),
@@ -114,8 +114,25 @@ def show(result: Evaluation) -> None:
                 for row in about["comparisons"]
             ],
         )  # fmt: skip
+    if about["complementarity"]:
+        _show_together(about["complementarity"], about["config"]["model"])
     for sentence in about["notes"]:
         out.print(f"Note: {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_together(together: dict[str, Any], model: str) -> None:
+    """Print what the model adds to each other finder, and what that adds to the model."""
+    _grid(
+        ("Added", "to", "Glands", "Gain", "by patient"),
+        [
+            (gain["added"], " + ".join(gain["to"]), f"{gain['glands']}/{together['glands']}",
+             _number(gain["gain"]), _limits(*(gain["cluster_bootstrap"] or (None, None))))
+            for gain in together["gains"]
+            if len(gain["to"]) == 1 and model in (gain["added"], *gain["to"])
+        ],
+    )  # fmt: skip
+    only = "; ".join(f"{name}: {count}" for name, count in together["only"].items())
+    console().print(f"Found by one alone. {only}.\n", highlight=False, markup=False)
 
 
 def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
