@@ -151,7 +151,7 @@ def find_candidates(
 
 def _hysteresis(
     values: NDArray[Any], settings: CandidateSettings, voxel_mm3: float
-) -> NDArray[np.intp]:
+) -> NDArray[np.int32]:
     """Number the connected parts that reach the high threshold and are large enough."""
     from scipy import ndimage
 
@@ -165,13 +165,13 @@ def _hysteresis(
     # A volume of exactly the least counts, whatever the rounding of the spacing was.
     kept = (reaching > 0) & (sizes * voxel_mm3 >= settings.min_volume_mm3 * (1.0 - 1e-9))
     kept[0] = False
-    numbers = np.zeros(count + 1, dtype=np.intp)
+    numbers = np.zeros(count + 1, dtype=np.int32)
     numbers[kept] = np.arange(1, np.count_nonzero(kept) + 1)
-    numbered: NDArray[np.intp] = numbers[parts]
+    numbered: NDArray[np.int32] = numbers[parts]
     return numbered
 
 
-def _scores(values: NDArray[Any], parts: NDArray[np.intp], high: float) -> NDArray[np.float64]:
+def _scores(values: NDArray[Any], parts: NDArray[np.int32], high: float) -> NDArray[np.float64]:
     """Give the mean of each part's voxels that reach the high threshold.
 
     The highest voxel alone is near 1 for every candidate of a trained network, and ranks none.

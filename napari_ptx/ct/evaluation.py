@@ -201,7 +201,8 @@ def _curves(
                 replicates=min(settings.replicates, 2000), seed=settings.seed,
             )  # fmt: skip
         except StatsError as error:
-            notes.append(f"No limits of the free-response curve ({rule}): {error}")
+            sentence = f"No limits of the free-response curve: {error}"
+            notes += [] if sentence in notes else [sentence]
     return curves, bands
 
 

@@ -105,10 +105,8 @@ def evaluate(
     Raises
     ------
     CtError
-        For tables with faults, a cohort that was not predicted, a rule that does not apply, a
-        folder that cannot be written.
-    ImageError
-        For a volume that cannot be read.
+        For tables with faults, a cohort that was not predicted, volumes that cannot be read, a
+        rule that does not apply, a folder that cannot be written.
     """
     settings = settings or EvaluationSettings()
     if settings.rule is not None:
@@ -251,7 +249,7 @@ def _about(
     sources = [truth.path, folder / "candidates.csv", folder / "prediction.json"]
     sources += [truth.path.parent / "glands.csv"] if truth.listed else []
     sources += [] if read is None else [read.path]
-    about = {
+    about: dict[str, Any] = {
         "format": FORMAT,
         "note": note,
         "rule": found.rule,

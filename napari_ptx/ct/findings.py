@@ -27,6 +27,7 @@ from napari_ptx.ct.matching import (
 from napari_ptx.ct.predictions import Predictions
 from napari_ptx.ct.space import body_centre, measure, positions, same_grid, slot_of
 from napari_ptx.ct.truth import Truth, glands_of
+from napari_ptx.errors import PtxError
 from napari_ptx.image import Image, read_image
 
 _PLACE = ["x_mm", "y_mm", "z_mm"]
@@ -89,10 +90,8 @@ def find(
     Raises
     ------
     CtError
-        If patients of the cohort were not predicted, or a map of candidates has another grid
-        than the labels; all patients at once.
-    ImageError
-        For a volume that cannot be read.
+        If patients of the cohort were not predicted, a volume cannot be read, or a map of
+        candidates has another grid than the labels; all patients at once.
     """
     _check_patients(truth, predictions)
     mapped = [name for name in truth.patients if name in predictions.labels]
@@ -112,7 +111,7 @@ def find(
     for done, patient in enumerate(truth.patients):
         try:
             one, other = _patient(truth, predictions, patient, rules, threshold, names)
-        except CtError as error:
+        except PtxError as error:
             faults.append(f"patient {patient}: {error.message}")
             faults += [f"patient {patient}: {line}" for line in error.details]
             continue
@@ -169,7 +168,9 @@ def _patient(
                 "the map of candidates and the labels have different grids; predict on the plain "
                 "image of the cohort"
             )
-        absent = sorted(set(candidates["candidate"]) - set(np.unique(found.pixels).tolist()))
+        absent = sorted(
+            set(candidates["candidate"]) - set(np.unique(found.pixels[found.pixels != 0]))
+        )
         if absent:
             raise CtError(f"candidates {absent} have a row and no voxel in their map")
     counted = np.ones(len(candidates), dtype=bool)

@@ -217,7 +217,7 @@ def checked_rule(rule: str) -> Rule:
     CtError
         For another name.
     """
-    for known in get_args(Rule):
-        if rule == known:
-            return known
+    known: dict[str, Rule] = {name: name for name in get_args(Rule)}
+    if rule in known:
+        return known[rule]
     raise CtError(f"There is no rule {rule!r} of matching; the rules are: {', '.join(RULES)}.")

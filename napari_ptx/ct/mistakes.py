@@ -38,15 +38,19 @@ COLUMNS = (
     "finder", "rule", "patient", "kind", "item", "slot", "site", "x_mm", "y_mm", "z_mm",
     "volume_mm3", "diameter_mm", "score", "again", "nearest", "nearest_mm", "pattern", "visible",
     "hu_plain", "hu_arterial", "cnr_plain", "cnr_arterial", "vessel_mm", "thyroid_mm",
-    "registration_residual_mm", "examined_fraction", "region", "cause", "comment",
+    "registration_residual_mm", "examined_fraction", "region", "hint", "cause", "comment",
 )  # fmt: skip
 """The columns of a table of mistakes."""
 
 KEPT = (
     "finder", "patient", "kind", "item", "slot", "site", "x_mm", "y_mm", "z_mm", "diameter_mm",
-    "cause", "comment", "now",
+    "hint", "cause", "comment", "now",
 )  # fmt: skip
 """The columns of ``causes.csv``; ``now`` says whether it still is a mistake."""
+
+SMALL_MM, FAINT, NEAR_MM, MOVED_MM = 5.0, 2.0, 2.0, 2.0
+"""What is hinted at: a diameter below, a contrast-to-noise ratio below, a centroid within,
+phases further apart than that."""
 
 _SAME_MM = 2.0  # a false positive this near is that of the earlier evaluation
 _PLACE = ["x_mm", "y_mm", "z_mm"]
@@ -63,7 +67,8 @@ class Mistakes:
         A row each, with ``COLUMNS``. ``item`` is the gland of a miss, the candidate of a false
         positive. ``nearest`` and ``nearest_mm``: the candidate nearest to a missed gland, the
         gland nearest to a false positive (centroids). ``again``: 1 for a second candidate on a
-        gland that was found.
+        gland that was found. ``hint``: causes that the numbers would allow, which is not to say
+        that they are the cause.
     causes
         What is written as ``causes.csv``, with ``KEPT``.
     """
@@ -105,9 +110,9 @@ def mistakes(
     joined = joined.reindex(columns=[name for name in COLUMNS if name not in findings.examined
                                      or name == "patient"])  # fmt: skip
     joined = joined.merge(findings.examined, on="patient", how="left")
-    joined["cause"], joined["comment"] = "", ""
     joined = joined.reindex(columns=list(COLUMNS))
-    left = [] if earlier is None else earlier.to_dict("records")
+    joined = joined.assign(hint=[_hint(row) for _, row in joined.iterrows()], cause="", comment="")
+    left: list[dict[Any, Any]] = [] if earlier is None else earlier.to_dict("records")
     _take_over(joined, left)
     now = joined.assign(now=_STILL)[list(KEPT)]
     gone = pd.DataFrame([row for row in left if row["cause"] or row["comment"]], columns=list(KEPT))
@@ -167,7 +172,7 @@ def _misses(
     findings: Findings, finder: str, values: NDArray[np.float64], rule: str, is_model: bool
 ) -> pd.DataFrame:
     missed = findings.glands[values == 0.0].rename(columns={"gland": "item"})
-    rows = missed.assign(finder=finder, rule=rule, kind="miss")
+    rows: pd.DataFrame = missed.assign(finder=finder, rule=rule, kind="miss")
     if is_model and len(rows):
         near = [_nearest(findings, row) for _, row in rows.iterrows()]
         for place, name in enumerate(("nearest", "nearest_mm", "score")):
@@ -195,7 +200,10 @@ def _false_positives(findings: Findings, rule: str, model: str) -> pd.DataFrame:
     false = candidates[(candidates["counted"] == 1) & (candidates[f"gland_{rule}"] == 0)]
     names = {"candidate": "item", f"again_{rule}": "again", "nearest_gland": "nearest",
              "nearest_gland_mm": "nearest_mm"}  # fmt: skip
-    return false.rename(columns=names).assign(finder=model, rule=rule, kind="false positive")
+    rows: pd.DataFrame = false.rename(columns=names).assign(
+        finder=model, rule=rule, kind="false positive"
+    )
+    return rows
 
 
 def _false_readings(readings: Readings) -> pd.DataFrame:
@@ -204,28 +212,52 @@ def _false_readings(readings: Readings) -> pd.DataFrame:
     return false.assign(rule=READ, kind="false positive", item=number)
 
 
-def _take_over(table: pd.DataFrame, left: list[dict[str, Any]]) -> None:
+def _hint(row: pd.Series[Any]) -> str:
+    """Name the causes that the numbers of a mistake would allow."""
+    near = {name: float(row[f"{name}_mm"]) <= NEAR_MM for name in ("vessel", "thyroid")}
+    hints = {
+        "miss": {
+            "too small": float(row["diameter_mm"]) < SMALL_MM,
+            "isoattenuating": abs(float(row["cnr_arterial"])) < FAINT,
+            "adjacent to vessel": near["vessel"],
+            "intrathyroid": "thyroid" in str(row["site"]).lower(),
+            "ectopic outside the search region": row["slot"] == "ectopic",
+        },
+        "false positive": {"vessel": near["vessel"], "thyroid": near["thyroid"]},
+    }[str(row["kind"])]
+    hints["registration"] = float(row["registration_residual_mm"]) > MOVED_MM
+    return "; ".join(name for name, told in hints.items() if told)
+
+
+def _take_over(table: pd.DataFrame, left: list[dict[Any, Any]]) -> None:
     """Copy causes onto the mistakes that they were set for, and take those out of ``left``.
 
     A prediction that is made again numbers its candidates anew: a false positive is known by
     its place.
     """
-    for row in table.index:
-        one = table.loc[row]
+    earlier: dict[tuple[str, ...], list[dict[Any, Any]]] = {}
+    for old in left:
+        earlier.setdefault(_key(old), []).append(old)
+    taken: set[int] = set()
+    for row, one in table.iterrows():
         fitting = [
-            (distance, place)
-            for place, old in enumerate(left)
-            if (distance := _distance(one, old)) is not None
+            (distance, place, old)
+            for place, old in enumerate(earlier.get(_key(one), ()))
+            if id(old) not in taken and (distance := _distance(one, old)) is not None
         ]
         if fitting:
-            old = left.pop(min(fitting)[1])
+            *_, old = min(fitting, key=lambda item: item[:2])
+            taken.add(id(old))
             table.loc[row, ["cause", "comment"]] = [old["cause"], old["comment"]]
+    left[:] = [old for old in left if id(old) not in taken]
 
 
-def _distance(one: pd.Series[Any], old: Mapping[str, Any]) -> float | None:
-    """Tell how far an earlier mistake is from this one; ``None`` where it is another."""
-    if any(str(one[name]) != str(old[name]) for name in ("finder", "patient", "kind")):
-        return None
+def _key(row: Mapping[Any, Any] | pd.Series[Any]) -> tuple[str, ...]:
+    return str(row["finder"]), str(row["patient"]), str(row["kind"])
+
+
+def _distance(one: pd.Series[Any], old: Mapping[Any, Any]) -> float | None:
+    """Tell how far one of the same patient is from this one; ``None`` where it is another."""
     if one["kind"] == "miss":
         return 0.0 if float(one["item"]) == old["item"] else None
     here = one[_PLACE].to_numpy(dtype=np.float64)

@@ -109,7 +109,9 @@ def label_map_name(patient: str) -> str:
 def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Path, ...]:
     """Write predictions into a folder; files of an earlier prediction are replaced.
 
-    ``prediction.json`` is written last: a folder without it is not complete.
+    ``prediction.json`` is written last: a folder without it is not complete. A long run need
+    not hold all maps: it writes each as ``folder / label_map_name(patient)`` by
+    ``write_label_map``, and gives that path here.
 
     Returns
     -------
@@ -179,7 +181,7 @@ def write_label_map(path: Path, labels: Image) -> None:
     volume.SetDirection([float(x) for row in labels.direction for x in row])
     scratch = path.with_name(f".part_{path.name}")
     try:
-        sitk.WriteImage(volume, str(scratch), True)  # type: ignore[no-untyped-call]
+        sitk.WriteImage(volume, str(scratch), True)
     except RuntimeError as error:
         scratch.unlink(missing_ok=True)
         raise OSError(str(error).strip().splitlines()[-1]) from None

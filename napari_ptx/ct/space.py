@@ -108,7 +108,7 @@ def measure(
 
 def ball_diameter(volume: float) -> float:
     """Give the diameter (mm) of the ball of a volume (mm3)."""
-    return (6.0 * volume / math.pi) ** (1.0 / 3.0)
+    return math.pow(6.0 * volume / math.pi, 1.0 / 3.0)
 
 
 def slot_of(position: Sequence[float], centre: Sequence[float]) -> str:

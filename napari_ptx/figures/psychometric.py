@@ -123,7 +123,10 @@ def _said(fits: Mapping[str, Psychometric], banded: bool, quantity: str, more: s
     by = "glands" if first.clusters is None else "patients"
     level = f"{100 * first.confidence:g}%"
     said = [more, f"{most} glands." if len(fits) == 1 else f"Up to {most} glands a curve."]
-    said.append(f"Number: {quantity} at which half are found [{level}, bootstrap of {by}].")
+    if any(np.isfinite(fit.half) for fit in fits.values()):
+        said.append(f"Number: {quantity} at which half are found [{level}, bootstrap of {by}].")
+    elif banded:
+        said.append(f"Bands: {level}, bootstrap of {by}.")
     said.append("Ticks: glands found (top), missed (bottom).")
     if banded:
         said.append("Dots: shares of neighbouring glands.")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 
 from napari_ptx.figures.model_lines import caption_lines
 from napari_ptx.figures.parts import capital
@@ -106,7 +108,9 @@ def _bars(
     for place, (members, count) in enumerate(shown):
         alone = len(members) == 1
         colour = palette[members[0]] if alone else tone
-        style = {} if members else {"hatch": "////", "fill": False, "edgecolor": tone}
+        style: dict[str, Any] = (
+            {} if members else {"hatch": "////", "fill": False, "edgecolor": tone}
+        )
         axes.bar(place, count, width=0.62, color=colour, gid=f"bar {'+'.join(members)}", **style)
         axes.annotate(
             str(count), (place, count), (0, 1.5), textcoords="offset points",
@@ -114,7 +118,7 @@ def _bars(
         )  # fmt: skip
     axes.set_ylabel("Glands")
     axes.set_ylim(0, 1.12 * max(count for _, count in shown))
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
     axes.tick_params(axis="x", length=0, labelbottom=False)
     axes.spines["bottom"].set_visible(False)
     axes.grid(axis="y")

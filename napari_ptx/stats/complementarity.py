@@ -253,7 +253,7 @@ def _checked(found: Mapping[str, ArrayLike]) -> tuple[NDArray[np.bool_], NDArray
         if wrong.any():
             raise StatsError(f"{name} must be 0, 1 or missing, and is {row[wrong][0]:g} once.")
     table = np.stack(list(rows.values()))
-    complete = ~np.isnan(table).any(axis=0)
+    complete: NDArray[np.bool_] = np.asarray(~np.isnan(table).any(axis=0))
     if not complete.any():
         raise StatsError(f"There is no gland that all of {', '.join(rows)} were used on.")
     return table[:, complete] == 1.0, complete

@@ -126,6 +126,7 @@ def test_every_mistake_is_listed_with_what_is_known_of_it(li: tuple[Path, Evalua
     assert miss["hu_plain"] == 45.0
     assert miss["registration_residual_mm"] == 0.8
     assert miss["diameter_mm"] == pytest.approx(2 * (1.6 + 0.12 * 3), rel=0.15)
+    assert miss["hint"] == "too small"
     false = row(table, finder="U-Net", kind="false positive", patient="p2")
     assert false["score"] == 0.3
     assert false["nearest_mm"] > 5.0
@@ -204,7 +205,7 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
             "seen": (numbered([gland, away]), {1: 0.8, 2: 0.7}),
         },
     )  # fmt: skip
-    result = run(tmp_path, settings=QUICK)
+    result = run(tmp_path, settings=QUICK, figures=False)
     scans = row(result.tables["scans"], rule="overlap")
     assert (scans["scans"], scans["glands"], scans["found"]) == (4, 2, 1)
     assert (scans["false_positives"], scans["fp_per_scan"]) == (2, 0.5)
@@ -221,6 +222,21 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
     make_cohort(no_gland, {"a": empty}, {"a": (empty, {})})
     with pytest.raises(CtError, match="nothing to find"):
         run(no_gland)
+
+
+def test_a_network_that_finds_nothing_at_all(tmp_path: Path) -> None:
+    gland = numbered([ball((12, 20, 20), 3.0)])
+    make_cohort(tmp_path, {"a": gland, "b": gland}, {name: (numbered([]), {}) for name in "ab"})
+    result = run(tmp_path, settings=QUICK)
+    assert row(result.tables["scans"], rule="iou")["found"] == 0
+    assert row(result.tables["sensitivity"], rule="iou", stratum="all")["high"] < 0.9
+    assert result.tables["mistakes"]["kind"].tolist() == ["miss", "miss"]
+    assert result.tables["candidates"].empty
+    perfect = tmp_path / "perfect"
+    make_cohort(perfect, {"a": gland, "b": gland}, {name: (gland, {1: 0.9}) for name in "ab"})
+    found = run(perfect, settings=QUICK, figures=False)
+    assert found.tables["mistakes"].empty
+    assert (perfect / "ev" / "causes.csv").read_text("utf-8-sig").startswith("finder,patient")
 
 
 def test_a_threshold_drops_candidates_but_not_the_curve(tmp_path: Path) -> None:

@@ -47,6 +47,7 @@ def evaluate(
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, typer.Option(min=1, help="Of the bootstrap of patients.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    figures: Annotated[bool, typer.Option(help="Whether to draw figures.")] = True,
     json: Json = False,
 ) -> None:
     """Match candidates to glands, and compare the model with other modalities and readers.
@@ -63,7 +64,8 @@ def evaluate(
     with running("Evaluating") as progress:
         result = run(
             cohort, prediction, folder,
-            readings=readings, settings=settings, note=note, progress=progress,
+            readings=readings, settings=settings, note=note, figures=figures,
+            progress=progress,
         )  # fmt: skip
     if json:
         typer.echo(json_format.dumps(result.about, indent=2, allow_nan=False))
@@ -104,7 +106,7 @@ def show(result: Evaluation) -> None:
     )  # fmt: skip
     if about.get("comparisons"):
         _grid(
-            ("Pair", "Diff", "by patient", "McNemar p", "mid-P", "Holm", "Fisher p"),
+            ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
             [
                 (f"{row['first']} - {row['second']}", _number(row["difference"]),
                  _limits(row["cluster_low"], row["cluster_high"]), _p(row["mcnemar_exact"]),
@@ -112,8 +114,25 @@ def show(result: Evaluation) -> None:
                 for row in about["comparisons"]
             ],
         )  # fmt: skip
+    if about["complementarity"]:
+        _show_together(about["complementarity"], about["config"]["model"])
     for sentence in about["notes"]:
         out.print(f"Note: {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_together(together: dict[str, Any], model: str) -> None:
+    """Print what the model adds to each other finder, and what that adds to the model."""
+    _grid(
+        ("Added", "to", "Glands", "Gain", "by patient"),
+        [
+            (gain["added"], " + ".join(gain["to"]), f"{gain['glands']}/{together['glands']}",
+             _number(gain["gain"]), _limits(*(gain["cluster_bootstrap"] or (None, None))))
+            for gain in together["gains"]
+            if len(gain["to"]) == 1 and model in (gain["added"], *gain["to"])
+        ],
+    )  # fmt: skip
+    only = "; ".join(f"{name}: {count}" for name, count in together["only"].items())
+    console().print(f"Found by one alone. {only}.\n", highlight=False, markup=False)
 
 
 def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
