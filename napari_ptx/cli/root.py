@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napari_ptx.cli import agreement, ct, demo, doctor, launch, stats, study, us
+from napari_ptx.cli import agreement, ct, demo, doctor, launch, model, stats, study, us
 from napari_ptx.errors import PtxError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(study.app, name="study")
 app.add_typer(stats.app, name="stats")
 app.add_typer(us.app, name="us")
 app.add_typer(ct.app, name="ct")
+app.add_typer(model.app, name="model")
 app.command("agreement")(agreement.agreement)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)

@@ -65,8 +65,9 @@ def train(
 
 def runs(folder: Path, progress: Progress | None = None) -> list[dict[str, Any]]:
     """List the runs of a folder, the newest first; one without its end is not ``finished``."""
+    from napari_ptx.learn.manifest import MANIFEST
     from napari_ptx.ultrasound.runs import CONFIG, list_runs
-    from napari_ptx.ultrasound.store import MANIFEST, read_json
+    from napari_ptx.ultrasound.store import read_json
 
     if not folder.is_dir():
         return []

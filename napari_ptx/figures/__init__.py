@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from napari_ptx.figures.delong import delong_figure
     from napari_ptx.figures.flow import flow_figure
     from napari_ptx.figures.forest import forest_figure
+    from napari_ptx.figures.froc import froc_figure
     from napari_ptx.figures.overlap import overlap_figure
     from napari_ptx.figures.parts import POINTS
     from napari_ptx.figures.probabilities import probabilities_figure
+    from napari_ptx.figures.psychometric import psychometric_figure
     from napari_ptx.figures.radar import radar_figure
     from napari_ptx.figures.roc import roc_figure, roc_table
     from napari_ptx.figures.save import save_figure
     from napari_ptx.figures.style import colours, theme
     from napari_ptx.figures.training import epochs_figure
+    from napari_ptx.figures.upset import upset_figure
 
 __all__ = [
     "POINTS",
@@ -33,15 +36,18 @@ __all__ = [
     "epochs_figure",
     "flow_figure",
     "forest_figure",
+    "froc_figure",
     "highlight",
     "overlap_figure",
     "probabilities_figure",
+    "psychometric_figure",
     "radar_figure",
     "roc_figure",
     "roc_table",
     "save_figure",
     "scatter_figure",
     "theme",
+    "upset_figure",
 ]
 
 # matplotlib takes a while to load: only the module that is asked for is.
@@ -55,15 +61,18 @@ _HOME = {
     "epochs_figure": "training",
     "flow_figure": "flow",
     "forest_figure": "forest",
+    "froc_figure": "froc",
     "highlight": "agreement",
     "overlap_figure": "overlap",
     "probabilities_figure": "probabilities",
+    "psychometric_figure": "psychometric",
     "radar_figure": "radar",
     "roc_figure": "roc",
     "roc_table": "roc",
     "save_figure": "save",
     "scatter_figure": "agreement",
     "theme": "style",
+    "upset_figure": "upset",
 }
 
 

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from napari_ptx.child import Progress
 from napari_ptx.image.cohort import Cohort, read_cohort
+from napari_ptx.learn.manifest import file_sha256
 from napari_ptx.ultrasound import leaks
 from napari_ptx.ultrasound.config import RunConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.matrix import clinical_table
 from napari_ptx.ultrasound.splits import Fold, given_fold, group_cases, nested_folds, paper_fold
-from napari_ptx.ultrasound.store import file_sha256
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from napari_ptx.child import Progress
-from napari_ptx.ultrasound.checkpoint import read_tensors, write_text
+from napari_ptx.learn.checkpoint import read_tensors, write_text
+from napari_ptx.learn.team import Team, alone
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
 from napari_ptx.ultrasound.deep_fit import (
     CHECKPOINT,
@@ -29,7 +30,6 @@ from napari_ptx.ultrasound.deep_fit import (
 )
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.networks import Classifier, build, resized
-from napari_ptx.ultrasound.team import Team, alone
 
 if TYPE_CHECKING:
     from napari_ptx.ultrasound.gradcam import CropLike, Evidence

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from napari_ptx.child import Progress
-from napari_ptx.ultrasound.augment import alter, draw_epoch, share
-from napari_ptx.ultrasound.checkpoint import (
+from napari_ptx.learn.checkpoint import (
     read_checkpoint,
     write_checkpoint,
     write_tensors,
     write_text,
 )
+from napari_ptx.learn.team import Team
+from napari_ptx.ultrasound.augment import alter, draw_epoch, share
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.networks import Classifier, as_input
 from napari_ptx.ultrasound.precision import Numerics, choose, steady_kernels
-from napari_ptx.ultrasound.team import Team
 
 EPOCHS, MODEL, CHECKPOINT = "epochs.csv", "model.safetensors", "checkpoint.safetensors"
 MODEL_FORMAT = "napari-ptx network 1"

@@ -21,10 +21,11 @@ from typing import Any
 
 import pandas as pd
 
+from napari_ptx.learn.manifest import MANIFEST
 from napari_ptx.ultrasound.config import RunConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.predictions import Predictions, read_predictions
-from napari_ptx.ultrasound.store import MANIFEST, check_manifest, read_json
+from napari_ptx.ultrasound.store import check_manifest, read_json
 
 CONFIG = "configs/train.json"
 METADATA = "configs/metadata.json"

@@ -6,18 +6,16 @@ through their own text formats. Pickles are refused: opening one runs what is in
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from napari_ptx.learn import manifest
 from napari_ptx.ultrasound.classifiers import Classifier
 from napari_ptx.ultrasound.errors import UltrasoundError
 
-MANIFEST = "manifest.json"
 FORMAT = "napari-ptx run 1"
 
 FILES = {"xgboost": "classifier.xgboost.json", "lightgbm": "classifier.lightgbm.txt"}
@@ -38,13 +36,6 @@ _CLASSES = {
     "mlp": "MLPClassifier",
 }
 _CODE = ("models/", "networks/")
-_PICKLES = (".pkl", ".pickle", ".joblib", ".pt", ".pth", ".bin")
-
-
-def file_sha256(path: Path) -> str:
-    """Give the SHA-256 of a file as hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -140,20 +131,12 @@ def refuse_pickle(path: Path) -> None:
     UltrasoundError
         Saying why.
     """
-    with path.open("rb") as stream:
-        head = stream.read(2)
-    # Protocol 2 and above begin with 0x80 and their number.
-    if path.suffix.lower() in _PICKLES or (head[:1] == b"\x80" and head[1:2] <= b"\x05"):
-        raise UltrasoundError(
-            f"{path} is a Python pickle, which can run any program when it is opened; "
-            "it is refused: train the model here, or get it in a safe format."
-        )
+    manifest.refuse_pickle(path, UltrasoundError)
 
 
 def write_manifest(root: Path, facts: Mapping[str, Any]) -> None:
     """Hash every file of a run folder; the manifest comes last and says that it is whole."""
-    files = {name: file_sha256(root / name) for name in _files(root)}
-    write_json(root / MANIFEST, {"format": FORMAT, **facts, "files": files})
+    manifest.write_manifest(root, FORMAT, facts)
 
 
 def check_manifest(root: Path) -> dict[str, Any]:
@@ -164,45 +147,7 @@ def check_manifest(root: Path) -> dict[str, Any]:
     UltrasoundError
         If a file is missing, changed, not listed, or a pickle.
     """
-    if not (root / MANIFEST).is_file():
-        raise UltrasoundError(
-            f"{root} is not a finished run: it has no {MANIFEST}; train it to the end, or "
-            "choose another folder."
-        )
-    manifest = read_json(root / MANIFEST)
-    if manifest.get("format") != FORMAT:
-        raise UltrasoundError(
-            f"{root} has the format {manifest.get('format')!r}, not {FORMAT!r}; use the "
-            "version of napari-ptx that made it."
-        )
-    listed = manifest.get("files")
-    if not isinstance(listed, dict):
-        raise UltrasoundError(f"{root / MANIFEST} is damaged; copy the run folder again.")
-    here = _files(root)
-    for name in here:
-        refuse_pickle(root / name)
-    missing = sorted(set(listed) - set(here))
-    if missing:
-        raise UltrasoundError(f"{root / missing[0]} is missing; copy the run folder again, whole.")
-    extra = [name for name in here if name not in listed and name.startswith(_CODE)]
-    if extra:
-        raise UltrasoundError(
-            f"{root / extra[0]} is not in the run's manifest; take it out of the folder."
-        )
-    for name, digest in listed.items():
-        if file_sha256(root / name) != digest:
-            raise UltrasoundError(
-                f"{root / name} has changed since the run was made (its SHA-256 differs); "
-                "copy the run folder again."
-            )
-    return manifest
-
-
-def _files(root: Path) -> list[str]:
-    found = []
-    for folder, _, names in os.walk(root):
-        found += [(Path(folder) / name).relative_to(root).as_posix() for name in names]
-    return sorted(name for name in found if name != MANIFEST and not name.endswith(".part"))
+    return manifest.check_manifest(root, FORMAT, UltrasoundError, noun="run", closed=_CODE)
 
 
 def _load_skops(path: Path, kind: str) -> Any:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from napari_ptx.child import Progress
 from napari_ptx.image.cohort import Cohort
+from napari_ptx.learn.manifest import MANIFEST, file_sha256
 from napari_ptx.ultrasound import blocks
 from napari_ptx.ultrasound.config import RunConfig
 from napari_ptx.ultrasound.dataset import Dataset, make_folds, read_dataset
@@ -30,8 +31,6 @@ from napari_ptx.ultrasound.results import finish, said_of_radiomics
 from napari_ptx.ultrasound.runs import CONFIG, SPLITS, Run, model_folder, network_folder
 from napari_ptx.ultrasound.splits import Fold, splits_table
 from napari_ptx.ultrasound.store import (
-    MANIFEST,
-    file_sha256,
     read_json,
     write_folder,
     write_json,

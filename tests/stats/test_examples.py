@@ -10,9 +10,12 @@ MODULES = [
     "bland_altman",
     "bootstrap",
     "calibration",
+    "complementarity",
     "decision",
     "diagnostic",
+    "froc",
     "icc",
+    "psychometric",
     "roc",
 ]
 

@@ -20,6 +20,8 @@ pytest.importorskip("monai")
 import torch
 from sklearn.metrics import roc_auc_score
 
+from napari_ptx.errors import PtxError
+from napari_ptx.learn.errors import LearnError
 from napari_ptx.ultrasound import Crops, NetworkConfig, UltrasoundError, deep, deep_fit
 from napari_ptx.ultrasound.deep_fit import CHECKPOINT, EPOCHS, MODEL, step_size
 from napari_ptx.ultrasound.networks import as_input
@@ -169,6 +171,8 @@ def same(a: deep.TrainedNetwork, b: deep.TrainedNetwork) -> bool:
 _PROGRAM = """
 import json, sys, torch
 from pathlib import Path
+from napari_ptx.errors import PtxError
+from napari_ptx.learn.errors import LearnError
 from napari_ptx.ultrasound import Crops, NetworkConfig, deep, deep_fit
 deep_fit.CHECKPOINT_SECONDS = 0
 torch.set_num_threads(1)
@@ -265,13 +269,13 @@ def test_a_damaged_folder_is_refused(trained, tmp_path, damage):
         facts["identity"]["config"]["arch"] = "resnet34"
         network.write_text(json.dumps(facts))
         match = "does not fit"
-    with pytest.raises(UltrasoundError, match=match):
+    with pytest.raises(PtxError, match=match):
         deep.load(tmp_path)
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path):
     (tmp_path / CHECKPOINT).write_bytes(b"\x80\x04not a checkpoint")
-    with pytest.raises(UltrasoundError, match="safetensors"):
+    with pytest.raises(LearnError, match="safetensors"):
         deep.train(make_crops(8, 1), make_crops(4, 2), TINY, tmp_path)
 
 

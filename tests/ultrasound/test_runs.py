@@ -19,10 +19,10 @@ from sklearn.metrics import roc_auc_score
 
 from napari_ptx.child import Child
 from napari_ptx.image.cohort import CohortError
+from napari_ptx.learn.manifest import file_sha256
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.predict import predict_cohort
 from napari_ptx.ultrasound.runs import Run, list_runs
-from napari_ptx.ultrasound.store import file_sha256
 from napari_ptx.ultrasound.train import train, train_run
 from tests.ultrasound.make_run import QUICK, make_cohort, make_features
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.ct import series
+from napari_ptx.cli.ct import evaluate, predict, series, train
 
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
@@ -12,3 +12,6 @@ app = typer.Typer(
 )
 app.command("series")(series.series)
 app.command("import")(series.import_)
+app.command("train")(train.train)
+app.command("predict")(predict.predict)
+app.command("evaluate")(evaluate.evaluate)

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from napari_ptx.ultrasound.errors import UltrasoundError
+from napari_ptx.learn.errors import LearnError
 
 FORMAT = "napari-ptx checkpoint 1"
 
@@ -41,7 +41,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises
     ------
-    UltrasoundError
+    LearnError
         The file is missing, damaged, or something else.
     """
     try:
@@ -49,10 +49,10 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             tensors = {name: held.get_tensor(name) for name in held.keys()}  # noqa: SIM118
             facts = json.loads((held.metadata() or {})["facts"])
     except FileNotFoundError:
-        raise UltrasoundError(f"{path} is missing; copy the whole folder.") from None
+        raise LearnError(f"{path} is missing; copy the whole folder.") from None
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         words = str(error).splitlines()[0]
-        raise UltrasoundError(
+        raise LearnError(
             f"{path} is damaged or no safetensors file ({words}); models are only read from "
             "safetensors, because a pickle can run any program when it is opened."
         ) from None
@@ -67,13 +67,19 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer, facts: Mapping[str, Any]
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    facts: Mapping[str, Any],
+    more: Mapping[str, Tensor] | None = None,
 ) -> None:
     """Write everything that the next epoch depends on.
 
-    Random numbers are not in it: they depend only on the seed and the epoch.
+    Random numbers are not in it: they depend only on the seed and the epoch. ``more`` are
+    tensors beside the network's, such as a mean of its weights.
     """
     tensors = {f"model.{name}": value for name, value in network.state_dict().items()}
+    tensors |= {f"more.{name}": value for name, value in (more or {}).items()}
     for name, parameter in network.named_parameters():
         for key, value in optimizer.state[parameter].items():
             tensors[f"adam.{key}.{name}"] = value
@@ -81,9 +87,12 @@ def write_checkpoint(
 
 
 def read_checkpoint(
-    path: Path, network: nn.Module, optimizer: torch.optim.Optimizer
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    more: Mapping[str, Tensor] | None = None,
 ) -> dict[str, Any] | None:
-    """Put a training back where it was.
+    """Put a training back where it was; ``more`` is filled in place.
 
     Returns
     -------
@@ -93,14 +102,14 @@ def read_checkpoint(
 
     Raises
     ------
-    UltrasoundError
+    LearnError
         The file is damaged or does not fit the network.
     """
     if not path.exists():
         return None
     tensors, facts = read_tensors(path)
     if facts.get("format") != FORMAT:
-        raise UltrasoundError(f"{path} is no checkpoint of a training; take another folder.")
+        raise LearnError(f"{path} is no checkpoint of a training; take another folder.")
     try:
         network.load_state_dict(
             {
@@ -109,6 +118,8 @@ def read_checkpoint(
                 if name.startswith("model.")
             }
         )
+        for name, value in (more or {}).items():
+            value.copy_(tensors[f"more.{name}"])
         for name, parameter in network.named_parameters():
             state = optimizer.state[parameter]
             state["step"] = tensors[f"adam.step.{name}"].to(parameter.device)
@@ -117,5 +128,5 @@ def read_checkpoint(
                 state[key] = torch.empty_like(parameter).copy_(tensors[f"adam.{key}.{name}"])
     except (RuntimeError, KeyError) as error:
         words = str(error).splitlines()[0]
-        raise UltrasoundError(f"{path} does not fit the network ({words}).") from None
+        raise LearnError(f"{path} does not fit the network ({words}).") from None
     return facts

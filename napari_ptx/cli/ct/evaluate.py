@@ -1,0 +1,160 @@
+"""``napari-ptx ct evaluate``: how well the glands of a cohort were found."""
+
+from __future__ import annotations
+
+import json as json_format
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_ptx.cli.show import Json, console, running
+
+if TYPE_CHECKING:
+    from napari_ptx.ct.evaluation_files import Evaluation
+
+
+def evaluate(
+    cohort: Annotated[
+        Path,
+        typer.Argument(
+            metavar="COHORT", help="The cohort (CSV) with labels; glands.csv beside it."
+        ),
+    ],
+    prediction: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The folder that 'ct predict' wrote.")
+    ],
+    folder: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Write tables and figures here.")
+    ],
+    readings: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV", help="What readers found: patient, gland, modality, reader, found, site."
+        ),
+    ] = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RULE", help="overlap, iou or centroid; overlap where there are maps."
+        ),
+    ] = None,
+    threshold: Annotated[
+        float | None, typer.Option(help="The least score of a candidate that counts.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="What the model is called.")] = "model",
+    note: Annotated[str | None, typer.Option(help="What the data were, for every figure.")] = None,
+    confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    replicates: Annotated[int, typer.Option(min=1, help="Of the bootstrap of patients.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    figures: Annotated[bool, typer.Option(help="Whether to draw figures.")] = True,
+    json: Json = False,
+) -> None:
+    """Match candidates to glands, and compare the model with other modalities and readers.
+
+    It writes sensitivity.csv (per gland, slot, size and contrast, with exact intervals and
+    intervals by patient), scans.csv, froc.csv, comparisons.csv (McNemar, Fisher, Holm),
+    unions.csv and gains.csv, mistakes.csv, metrics.json, and each figure as SVG and PNG. The
+    causes that a reviewer sets in causes.csv are kept when it runs again.
+    """  # fmt: skip
+    from napari_ptx.ct.evaluation_files import evaluate as run
+    from napari_ptx.ct.evaluation_tables import EvaluationSettings
+
+    settings = EvaluationSettings(rule, name, threshold, confidence, replicates, seed)
+    with running("Evaluating") as progress:
+        result = run(
+            cohort, prediction, folder,
+            readings=readings, settings=settings, note=note, figures=figures,
+            progress=progress,
+        )  # fmt: skip
+    if json:
+        typer.echo(json_format.dumps(result.about, indent=2, allow_nan=False))
+        return
+    show(result)
+    console().print(f"{len(result.written)} files in {folder}", highlight=False)
+
+
+def show(result: Evaluation) -> None:
+    """Print sensitivities, differences and what the scans cost; 80 columns are enough."""
+    about = result.about
+    out = console()
+    if about["note"]:
+        out.print(f"Data: {about['note']}\n", highlight=False, markup=False)
+    out.print(
+        f"{about['glands']} glands of {about['patients']} patients, {about['candidates']} "
+        f"candidates.\nRule {about['rule']}: {about['rules'][about['rule']]}.\n",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
+    level = f"{100 * about['config']['confidence']:g}%"
+    _grid(
+        ("Finder", "Rule", "Found", "Sens", f"{level} exact", "by patient"),
+        [
+            (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
+             f"{row['found']}/{row['of']}", _number(row["sensitivity"]),
+             _limits(row["low"], row["high"]), _limits(row["cluster_low"], row["cluster_high"]))
+            for row in about["sensitivity"] if row["stratum"] == "all"
+        ],
+    )  # fmt: skip
+    _grid(
+        ("Finder", "Rule", "FP per scan", "by patient", "PPV", "All found"),
+        [
+            (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
+             _number(row["fp_per_scan"]), _limits(row["fp_low"], row["fp_high"]),
+             _number(row["ppv"]), f"{row['all_found']}/{row['patients_with_glands']} patients")
+            for row in about["scans"]
+        ],
+    )  # fmt: skip
+    if about.get("comparisons"):
+        _grid(
+            ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
+            [
+                (f"{row['first']} - {row['second']}", _number(row["difference"]),
+                 _limits(row["cluster_low"], row["cluster_high"]), _p(row["mcnemar_exact"]),
+                 _p(row["mcnemar_mid_p"]), _p(row["mcnemar_exact_holm"]), _p(row["fisher"]))
+                for row in about["comparisons"]
+            ],
+        )  # fmt: skip
+    if about["complementarity"]:
+        _show_together(about["complementarity"], about["config"]["model"])
+    for sentence in about["notes"]:
+        out.print(f"Note: {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_together(together: dict[str, Any], model: str) -> None:
+    """Print what the model adds to each other finder, and what that adds to the model."""
+    _grid(
+        ("Added", "to", "Glands", "Gain", "by patient"),
+        [
+            (gain["added"], " + ".join(gain["to"]), f"{gain['glands']}/{together['glands']}",
+             _number(gain["gain"]), _limits(*(gain["cluster_bootstrap"] or (None, None))))
+            for gain in together["gains"]
+            if len(gain["to"]) == 1 and model in (gain["added"], *gain["to"])
+        ],
+    )  # fmt: skip
+    only = "; ".join(f"{name}: {count}" for name, count in together["only"].items())
+    console().print(f"Found by one alone. {only}.\n", highlight=False, markup=False)
+
+
+def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings):
+        grid.add_column(heading, justify="left" if place == 0 else "right", no_wrap=place > 0)
+    for row in rows:
+        grid.add_row(*(Text(str(cell)) for cell in row))
+    console().print(grid)
+    console().print()
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _limits(low: Any, high: Any) -> str:
+    return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def _p(value: float | None) -> str:
+    return "–" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"

@@ -1,0 +1,332 @@
+"""Look for glands in new CTs: candidates, their map, and what was not examined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from napari_ptx.child import Progress
+from napari_ptx.ct.bundle import CtModel, versions
+from napari_ptx.ct.candidates import COLUMNS, CandidateSettings, find_candidates
+from napari_ptx.ct.config import ModelSettings
+from napari_ptx.ct.data import Exam, Grid, Volume, load_volume, read_exams, resample, samples
+from napari_ptx.ct.engine import PROBE, Engine, choose
+from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.inference import Blend, Box, sweep
+from napari_ptx.ct.predictions import (
+    EXAMINED,
+    Predictions,
+    label_map_name,
+    write_label_map,
+    write_predictions,
+)
+from napari_ptx.ct.region import SEARCHES, search_region
+from napari_ptx.ct.sampling import normalise
+from napari_ptx.ct.space import body_centre
+from napari_ptx.image import Image
+from napari_ptx.learn.manifest import file_sha256
+
+_MARGIN = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of one patient.
+
+    Parameters
+    ----------
+    volume
+        The phases on the network's grid.
+    chance
+        ``(classes, z, y, x)`` float16 on that grid within ``box``.
+    box
+        Where it lies.
+    examined_fraction
+        The share of the body's voxels that was examined.
+    region
+        Where was looked, in words.
+    patches
+        How many were run.
+    """
+
+    volume: Volume
+    chance: NDArray[np.floating]
+    box: Box
+    examined_fraction: float
+    region: str
+    patches: int
+
+
+def predict(
+    model: CtModel,
+    cohort: Path,
+    out: Path,
+    *,
+    search: str = "bed",
+    engine: str = "auto",
+    candidates: CandidateSettings | None = None,
+    progress: Progress | None = None,
+) -> Predictions:
+    """Run a model over a cohort and write what it found.
+
+    Parameters
+    ----------
+    model
+        See ``bundle.open_model``.
+    cohort
+        The table; see ``data.read_exams``. Labels are not looked at.
+    out
+        The folder; see ``predictions``. A model of classes writes a label map of them instead
+        of candidates, and no row in ``candidates.csv``.
+    search
+        "bed" or "full"; see ``region.search_region``. What was not examined stands in
+        ``examined.csv``.
+    engine
+        "auto", "fp32" or "bf16"; see ``engine.choose``.
+    candidates
+        How candidates are made of probabilities.
+    progress
+        Called before each patch.
+
+    Raises
+    ------
+    CohortError, CtError, ImageError
+        The table or an image cannot be used; a patient has none of the model's phases.
+    """
+    if search not in SEARCHES:
+        raise CtError(f"There is no search {search!r}; choose from {', '.join(SEARCHES)}.")
+    exams = read_exams(cohort)
+    for exam in exams:  # all faults that can be known before the work
+        samples(exam, model.settings)
+        label_map_name(exam.patient)
+    made = candidates or CandidateSettings()
+    side = min(PROBE, *model.settings.patch)
+    chosen = choose(model.network, model.settings.channels, engine, side=side)
+    chosen.prepare(model.network)
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "prediction.json").unlink(missing_ok=True)
+    tables, rows, labels, hashes = [], [], {}, {}
+    for number, exam in enumerate(exams):
+
+        def told(patch: int, patches: int, text: str, at: int = number, of: Exam = exam) -> None:
+            if progress is not None:
+                words = f"patient {of.patient} ({at + 1} of {len(exams)}), patch"
+                progress(patch, patches, words)
+
+        told(0, 1, "")
+        answer = examine(model, chosen, exam, search, told)
+        table, found = _found(answer, exam, model.settings, made)
+        path = out / label_map_name(exam.patient)
+        write_label_map(path, found)
+        tables.append(table)
+        labels[exam.patient] = path
+        rows.append((exam.patient, answer.examined_fraction, answer.region))
+        hashes[exam.patient] = {p: file_sha256(exam.images[p]) for p in exam.phases}
+    full = [table for table in tables if len(table)]
+    joined = pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=list(COLUMNS))
+    about = _about(model, chosen, search, made, hashes)
+    predictions = Predictions(joined, pd.DataFrame(rows, columns=list(EXAMINED)), labels, about)
+    write_predictions(out, predictions)
+    return predictions
+
+
+def examine(
+    model: CtModel,
+    engine: Engine,
+    exam: Exam,
+    search: str = "bed",
+    progress: Progress | None = None,
+) -> Answer:
+    """Run a model over one patient.
+
+    With separate fusion each phase is run by itself, and a voxel has the higher of their
+    probabilities, so that a gland which one phase shows is one candidate.
+
+    Raises
+    ------
+    CtError, ImageError
+        An image cannot be used.
+    """
+    settings = model.settings
+    here = tuple(phase for phase in settings.phases if phase in exam.images)
+    volume = load_volume(exam, settings.phases, settings.spacing)
+    first = volume.hu[volume.phases.index(here[0])]
+    region = search_region(first, volume.grid.spacing, search)
+    blends = [
+        _run(model, engine, volume, phases, region.mask, progress)
+        for phases in samples(exam, settings)
+    ]
+    chance = blends[0].values
+    for blend in blends[1:]:
+        np.maximum(chance, blend.values, out=chance)
+    body = region.mask
+    if search != "full":
+        body = search_region(first, volume.grid.spacing, "full").mask
+    box = blends[0].box
+    seen, whole = int((blends[0].examined & body[box]).sum()), int(body.sum())
+    fraction = seen / max(1, whole)
+    words = region.words
+    missing = [phase for phase in settings.phases if phase not in exam.images]
+    if missing:
+        words += f"; without the {' and '.join(missing)} phase"
+    patches = sum(blend.patches for blend in blends)
+    return Answer(volume, chance, box, fraction, words, patches)
+
+
+def _run(
+    model: CtModel,
+    engine: Engine,
+    volume: Volume,
+    phases: Sequence[str],
+    region: NDArray[np.bool_],
+    progress: Progress | None,
+) -> Blend:
+    settings = model.settings
+    channels = [volume.phases.index(phase) for phase in phases]
+    present = [volume.present[channel] for channel in channels]
+
+    def fetch(box: Box) -> torch.Tensor:
+        part = np.stack([volume.hu[channel][box] for channel in channels])
+        return normalise(part, present, settings.window)
+
+    return sweep(
+        fetch,
+        lambda given: engine(model.network, given),
+        volume.grid.shape,
+        settings.patch,
+        overlap=settings.overlap,
+        region=region,
+        finish=_foreground if settings.activation == "softmax" else torch.sigmoid,
+        progress=progress,
+    )
+
+
+def _foreground(logits: torch.Tensor) -> torch.Tensor:
+    return logits.softmax(0)[1:]
+
+
+def _found(
+    answer: Answer, exam: Exam, settings: ModelSettings, made: CandidateSettings
+) -> tuple[pd.DataFrame, Image]:
+    """Give the candidates and their map on the grid of the first phase's file."""
+    native = answer.volume.native
+    full = np.zeros(native.shape, dtype=np.int16)
+    table = pd.DataFrame(columns=list(COLUMNS))
+    likely = answer.chance.max(axis=0) >= (made.low if settings.glands else 0.5)
+    if not likely.any():
+        return table, native.image(full)
+    # Only the part with candidates is brought to the file's grid: a whole neck in float32
+    # would be several copies of half a gigabyte.
+    inner = _bounds(likely)
+    depth, high, wide = (
+        slice(outer.start + first, outer.start + last)
+        for outer, (first, last) in zip(answer.box, inner, strict=True)
+    )
+    box = (depth, high, wide)
+    local = tuple(slice(low, high) for low, high in inner)
+    part, place = _cut_grid(native, answer.volume.grid, box)
+    source = _sub_grid(answer.volume.grid, box)
+    maps = [
+        resample(source.image(chance[local].astype(np.float32)), part, 0.0)
+        for chance in answer.chance
+    ]
+    if not settings.glands:
+        full[place] = _classes(np.stack(maps), settings)
+        return table, native.image(full)
+    phases: Mapping[str, NDArray[Any]] = {
+        phase: resample(source.image(answer.volume.hu[channel][box]), part, -1024)
+        for channel, phase in enumerate(answer.volume.phases)
+        if answer.volume.present[channel]
+    }
+    found = find_candidates(
+        part.image(np.clip(maps[0], 0, 1)),
+        exam.patient,
+        settings=made,
+        phases=phases,
+        centre=_centre(answer.volume),
+    )
+    full[place] = found.labels.pixels
+    return found.table, native.image(full)
+
+
+def _classes(chance: NDArray[np.float32], settings: ModelSettings) -> NDArray[np.int16]:
+    """Give each voxel the label value of its likeliest class, where that is likely."""
+    values = [of[0] if of else i + 1 for i, of in enumerate(settings.classes.values())]
+    best = chance.argmax(axis=0)
+    return np.where(chance.max(axis=0) >= 0.5, np.array(values)[best], 0).astype(np.int16)
+
+
+def _centre(volume: Volume) -> tuple[float, float, float]:
+    """Give the middle of the body, at a quarter of the resolution: a side is all it tells."""
+    grid = volume.grid
+    thin = volume.hu[volume.present.index(True)][::4, ::4, ::4]
+    z, y, x = (4 * step for step in grid.spacing)
+    return body_centre(
+        Image(thin, "zyx", (z, y, x), True, "CT", origin=grid.origin, direction=grid.direction)
+    )
+
+
+def _bounds(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Give the first and last voxels of a mask along each axis, with a margin."""
+    found = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(i for i in range(3) if i != axis)))
+        low, high = int(hit[0]) - _MARGIN, int(hit[-1]) + 1 + _MARGIN
+        found.append((max(0, low), min(mask.shape[axis], high)))
+    return found
+
+
+def _sub_grid(grid: Grid, box: Sequence[slice]) -> Grid:
+    """Give the grid of a part of a volume."""
+    first = np.array([part.start for part in box])[::-1] * np.array(grid.spacing[::-1])
+    x, y, z = (np.array(grid.direction) @ first + np.array(grid.origin)).tolist()
+    depth, high, wide = (part.stop - part.start for part in box)
+    return Grid((depth, high, wide), grid.spacing, (x, y, z), grid.direction)
+
+
+def _cut_grid(native: Grid, grid: Grid, box: Sequence[slice]) -> tuple[Grid, Box]:
+    """Give the part of the file's grid that covers a part of the network's, and where it is."""
+    corners = np.array(
+        [[(part.start, part.stop)[bit] for part, bit in zip(box, bits, strict=True)]
+         for bits in np.ndindex(2, 2, 2)]
+    )  # fmt: skip
+    world = (corners[:, ::-1] * np.array(grid.spacing[::-1])) @ np.array(grid.direction).T
+    world = world + np.array(grid.origin) - np.array(native.origin)
+    inside = (world @ np.array(native.direction)) / np.array(native.spacing[::-1])
+    index = inside[:, ::-1]
+    low = np.clip(np.floor(index.min(0)).astype(int) - 1, 0, np.array(native.shape) - 1)
+    high = np.clip(np.ceil(index.max(0)).astype(int) + 2, low + 1, native.shape)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return _sub_grid(native, (z, y, x)), (z, y, x)
+
+
+def _about(
+    model: CtModel,
+    engine: Engine,
+    search: str,
+    made: CandidateSettings,
+    hashes: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    return {
+        "model": {"folder": str(model.folder), "weights_sha256": model.sha256, "note": model.note},
+        "configuration": {
+            "settings": model.settings.to_json(),
+            "search": search,
+            "engine": engine.to_json(),
+            "candidates": {
+                "high": made.high,
+                "low": made.low,
+                "min_volume_mm3": made.min_volume_mm3,
+            },
+        },
+        "images_sha256": hashes,
+        "versions": versions(),
+        "note": model.note,
+    }

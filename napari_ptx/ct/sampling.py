@@ -1,0 +1,162 @@
+"""Which patches a training sees, and what is done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_ptx.ct.cases import Case
+from napari_ptx.ct.config import ModelSettings, TrainConfig
+from napari_ptx.ct.data import AIR_HU
+from napari_ptx.ct.network import ABSENT
+
+JITTER = 0.35
+"""A patch's middle is off the gland by up to this share of its side: a gland always in the
+middle would teach the place (nnU-Net issue 2045)."""
+
+_TURNED = 0.3
+_NOISE, _OFFSET, _SCALE = 0.03, 0.05, 0.1
+
+
+def draw_kind(case: Case, config: TrainConfig, generator: np.random.Generator) -> str:
+    """Draw what a patch is drawn at: the shares of the settings, of what the case has."""
+    kinds = ("gland", "confounder", "anywhere")
+    shares = (config.near, config.confounders, 1 - config.near - config.confounders)
+    kind = str(generator.choice(kinds, p=np.clip(shares, 0, 1)))
+    return kind if len(case.spots[kind]) else "anywhere"
+
+
+def draw_centre(
+    case: Case, kind: str, patch: Sequence[int], generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw the middle voxel of a patch.
+
+    Each gland of a case is equally likely, whatever its size.
+    """
+    spots = case.spots[kind]
+    if kind == "gland":
+        gland = generator.choice(np.unique(case.owners))
+        spots = spots[case.owners == gland]
+    if not len(spots):
+        return np.array([generator.integers(0, side) for side in case.shape])
+    centre: NDArray[np.int64] = spots[generator.integers(len(spots))].astype(np.int64)
+    if kind != "anywhere":
+        reach = JITTER * np.asarray(patch)
+        centre = centre + np.rint(generator.uniform(-reach, reach)).astype(np.int64)
+    return np.clip(centre, 0, np.array(case.shape) - 1)
+
+
+def draw_patch(
+    cases: Sequence[Case], config: TrainConfig, generator: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw a patch: a case, a place, and a change.
+
+    Returns
+    -------
+    tuple
+        Input ``(channels, z, y, x)`` float32, target ``(classes, z, y, x)`` float32, and the
+        instances ``(z, y, x)`` int64.
+    """
+    case = cases[int(generator.integers(len(cases)))]
+    settings = config.model
+    kind = draw_kind(case, config, generator)
+    centre = draw_centre(case, kind, settings.patch, generator)
+    start = centre - np.array(settings.patch) // 2
+    hu = np.empty((len(case.hu), *settings.patch), dtype=np.int16)
+    for channel in range(len(hu)):
+        off = np.zeros(3)
+        if channel and config.shift:
+            off = generator.uniform(-config.shift, config.shift, 3) / np.array(case.grid.spacing)
+        hu[channel] = cut(
+            case.hu[channel], start + np.rint(off).astype(int), settings.patch, AIR_HU
+        )
+    labels = torch.from_numpy(cut(case.labels, start, settings.patch, 0).astype(np.int64))
+    volume = normalise(hu, case.present, settings.window)
+    volume, labels = _turned(volume, labels, config, generator)
+    volume = _altered(volume, case.present, config, generator)
+    return volume, one_hot(labels, settings), labels
+
+
+def normalise(
+    hu: NDArray[np.int16], present: Sequence[bool], window: tuple[float, float]
+) -> Tensor:
+    """Bring Hounsfield units ``(channels, z, y, x)`` to [-1, 1]; absent phases to ``ABSENT``."""
+    low, high = window
+    volume = torch.from_numpy(hu.astype(np.float32, order="C"))
+    volume = volume.sub_((low + high) / 2).div_((high - low) / 2).clamp_(-1, 1)
+    for channel, here in enumerate(present):
+        if not here:
+            volume[channel] = ABSENT
+    return volume
+
+
+def one_hot(labels: Tensor, settings: ModelSettings) -> Tensor:
+    """Give the target ``(classes, ...)`` of labels."""
+    maps = []
+    for values in settings.classes.values():
+        hit = labels > 0
+        if values:
+            hit = torch.isin(labels, torch.tensor(values, device=labels.device))
+        maps.append(hit)
+    return torch.stack(maps).float()
+
+
+def cut(
+    array: NDArray[np.int16], start: NDArray[np.int64], patch: Sequence[int], outside: int
+) -> NDArray[np.int16]:
+    """Cut a patch out of a volume, filled up where it reaches beyond."""
+    found = np.full(tuple(patch), outside, dtype=array.dtype)
+    take, put = [], []
+    for low, side, length in zip(start.tolist(), patch, array.shape, strict=True):
+        first, last = max(low, 0), min(low + side, length)
+        if first >= last:
+            return found
+        take.append(slice(first, last))
+        put.append(slice(first - low, last - low))
+    found[tuple(put)] = array[tuple(take)]
+    return found
+
+
+def _turned(
+    volume: Tensor, labels: Tensor, config: TrainConfig, generator: np.random.Generator
+) -> tuple[Tensor, Tensor]:
+    """Turn some patches a little about the axis of the body, and make them larger or smaller."""
+    if not config.turn or generator.random() >= _TURNED:
+        return volume, labels
+    angle = np.deg2rad(generator.uniform(-config.turn, config.turn))
+    size = generator.uniform(0.9, 1.1)
+    cos, sin = np.cos(angle) / size, np.sin(angle) / size
+    _, _, high, wide = volume.shape
+    # In the sampling grid each axis goes from -1 to 1, whatever its number of voxels.
+    matrix = torch.tensor(
+        [[cos, -sin * high / wide, 0, 0], [sin * wide / high, cos, 0, 0], [0, 0, 1 / size, 0]],
+        dtype=torch.float32,
+    )[None]
+    grid = torch.nn.functional.affine_grid(matrix, [1, 1, *volume.shape[1:]], align_corners=False)
+    sample = torch.nn.functional.grid_sample
+    absent = (volume == ABSENT).flatten(1).all(1)
+    volume = sample(volume[None], grid, padding_mode="border", align_corners=False)[0]
+    volume[absent] = ABSENT
+    turned = sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)
+    return volume, turned[0, 0].long()
+
+
+def _altered(
+    volume: Tensor, present: Sequence[bool], config: TrainConfig, generator: np.random.Generator
+) -> Tensor:
+    """Change contrast and noise of each phase; leave out a phase now and then."""
+    here = [channel for channel, there in enumerate(present) if there]
+    for channel in here:
+        seed = int(generator.integers(2**62))
+        scale = generator.uniform(1 - _SCALE, 1 + _SCALE)
+        offset, noise = generator.uniform(-_OFFSET, _OFFSET), generator.uniform(0, _NOISE)
+        grain = torch.randn(volume[channel].shape, generator=torch.Generator().manual_seed(seed))
+        changed = volume[channel] * scale + offset + noise * grain
+        volume[channel] = changed.clamp_(-1, 1)
+    if len(here) > 1 and generator.random() < config.phase_dropout:
+        volume[here[generator.integers(len(here))]] = ABSENT
+    return volume

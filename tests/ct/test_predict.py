@@ -1,0 +1,152 @@
+"""What a prediction writes, where it looked, and on which side it found it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("monai")
+import torch
+from torch import nn
+
+from napari_ptx.cli.root import run
+from napari_ptx.ct.bundle import CtModel, open_model, write_model
+from napari_ptx.ct.config import ModelSettings
+from napari_ptx.ct.data import read_exams
+from napari_ptx.ct.engine import Engine
+from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.network import NetworkConfig, build
+from napari_ptx.ct.predict import examine, predict
+from napari_ptx.ct.predictions import read_predictions
+from napari_ptx.image import read_image
+
+from .volumes import PATCH, SPACING, balls, write_cohort
+
+SETTINGS = ModelSettings(spacing=SPACING, patch=PATCH)
+
+
+class Brightness(nn.Module):
+    """Answers as a perfect network would: it sees what takes up contrast."""
+
+    def __init__(self, classes: int = 1) -> None:
+        super().__init__()
+        self.config = NetworkConfig(2, classes, 4, 4)
+        self.classes = classes
+        self.scale = nn.Parameter(torch.tensor(40.0))
+
+    def forward(self, volume: torch.Tensor) -> torch.Tensor:
+        logit = (volume[:, -1:] - 0.1) * self.scale
+        if self.classes == 1:
+            return logit
+        # right and left of a patch's own middle would be wrong: this one knows nothing of side
+        return logit.repeat(1, self.classes, 1, 1, 1)
+
+
+@pytest.fixture(scope="module")
+def cohort(tmp_path_factory):
+    return write_cohort(tmp_path_factory.mktemp("cohort"), 2, flip=(1,))
+
+
+@pytest.fixture
+def model(tmp_path) -> CtModel:
+    written = write_model(tmp_path / "m", build(NetworkConfig(2, 1, 4, 4)), SETTINGS, note="balls")
+    return replace(written, network=Brightness().eval())
+
+
+@pytest.mark.parametrize("spacing", [SPACING, (1.5, 0.8, 0.8)])
+def test_each_ball_is_a_candidate_in_its_place(cohort, model, tmp_path, spacing):
+    model = replace(model, settings=replace(SETTINGS, spacing=spacing))
+    calls: list[tuple[int, int, str]] = []
+    found = predict(
+        model, cohort, tmp_path / "out", engine="fp32", progress=lambda *call: calls.append(call)
+    )
+    assert len(found.candidates) == 4
+    assert found.examined["examined_fraction"].between(0.99, 1.0).all()
+    read = read_predictions(tmp_path / "out")
+    assert read.patients == ("p0", "p1")
+    for number, patient in enumerate(read.patients):
+        _, _, labels = balls(number)
+        made = read.label_map(patient)
+        truth = read_image(cohort.parent / f"{patient}_labels.nii.gz")
+        assert made.shape == truth.shape
+        assert np.allclose(made.origin, truth.origin)
+        overlap = np.count_nonzero((made.pixels > 0) & (truth.pixels > 0))
+        both = np.count_nonzero(made.pixels) + np.count_nonzero(truth.pixels)
+        assert 2 * overlap / both > 0.75
+        mine = read.of(patient)
+        assert (mine["score"] > 0.7).all()
+        assert mine["hu_arterial"].between(135, 220).all()
+        assert mine["hu_plain"].between(40, 75).all()
+        # The first ball lies on the right, where x is smaller.
+        middle = -12 + 0.6 * 20
+        assert sorted(mine["slot"].str.partition("_")[0]) == ["left", "right"]
+        sides = mine.set_index(mine["slot"].str.partition("_")[0])["x_mm"]
+        assert sides["right"] < middle < sides["left"]
+        for gland in (1, 2):
+            z, y, x = np.argwhere(labels == gland).mean(axis=0)
+            place = np.array([-12 + 0.6 * x, -15 + 0.6 * y, 30 + z])
+            off = np.linalg.norm(mine[["x_mm", "y_mm", "z_mm"]].to_numpy() - place, axis=1)
+            assert off.min() < 0.7
+    about = json.loads((tmp_path / "out/prediction.json").read_text())
+    assert about["model"]["weights_sha256"] == model.sha256
+    assert about["configuration"]["engine"]["precision"] == "fp32"
+    assert len(about["images_sha256"]["p0"]["plain"]) == 64
+    assert any("patient p1 (2 of 2)" in text for _, _, text in calls)
+
+
+def test_a_missing_phase_and_an_empty_answer_are_told(cohort, model, tmp_path):
+    table = cohort.parent / "plain.csv"
+    table.write_text("patient,phase,image\np0,plain,p0_plain.nii.gz\n")
+    found = predict(model, table, tmp_path / "out", engine="fp32")
+    assert len(found.candidates) == 0
+    assert "without the arterial phase" in found.examined["region"][0]
+    assert not read_predictions(tmp_path / "out").label_map("p0").pixels.any()
+
+
+def test_separate_phases_are_joined_per_gland(cohort, model, tmp_path):
+    separate = replace(model, settings=replace(SETTINGS, fusion="separate"))
+    found = predict(separate, cohort, tmp_path / "out", engine="fp32")
+    assert len(found.candidates) == 4
+
+
+def test_classes_become_a_label_map(cohort, model, tmp_path):
+    settings = replace(SETTINGS, classes={"right": (3,), "left": (4,)})
+    many = replace(model, settings=settings, network=Brightness(2).eval())
+    found = predict(many, cohort, tmp_path / "out", engine="fp32")
+    assert len(found.candidates) == 0
+    values = np.unique(read_predictions(tmp_path / "out").label_map("p0").pixels)
+    assert set(values) == {0, 3}
+
+
+def test_the_command_with_a_network_of_its_own(cohort, tmp_path, capsys):
+    write_model(tmp_path / "m", build(NetworkConfig(2, 1, 4, 4)), SETTINGS)
+    arguments = ["ct", "predict", str(tmp_path / "m"), str(cohort), "-o", str(tmp_path / "out")]
+    assert run([*arguments, "--engine", "fp32", "--search", "full", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [row["patient"] for row in answer["patients"]] == ["p0", "p1"]
+    assert answer["patients"][0]["region"] == "the body"
+    assert pd.read_csv(tmp_path / "out/examined.csv")["patient"].tolist() == ["p0", "p1"]
+    assert run([*arguments, "--engine", "fp32"]) == 0
+    assert "The prediction is in" in capsys.readouterr().out.replace("\n", "")
+
+
+def test_the_share_that_was_examined_is_of_the_body(cohort, model):
+    exam = read_exams(cohort)[0]
+    answer = examine(model, Engine("fp32", False, "cpu", ""), exam, "bed")
+    assert "no airway" in answer.region
+    assert answer.examined_fraction == 1.0
+    assert answer.patches >= 4
+
+
+def test_what_cannot_be_predicted_is_refused(cohort, model, tmp_path):
+    with pytest.raises(CtError, match="no search 'all'"):
+        predict(model, cohort, tmp_path / "out", search="all")
+    other = replace(model, settings=replace(SETTINGS, phases=("venous",)))
+    with pytest.raises(CtError, match="none of the model's"):
+        predict(other, cohort, tmp_path / "out")
+    assert open_model(tmp_path / "m").note == "balls"
