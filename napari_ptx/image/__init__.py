@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort, CohortError, read_cohort
     from napari_ptx.image.read import Decoder, decode, read_image
     from napari_ptx.image.types import Image, ImageError, Region
+    from napari_ptx.image.write import write_nifti
 
 __all__ = [
     "Cohort",
@@ -24,6 +25,7 @@ __all__ = [
     "decode",
     "read_cohort",
     "read_image",
+    "write_nifti",
 ]
 
 _HOMES = {
@@ -36,6 +38,7 @@ _HOMES = {
     "decode": "read",
     "read_cohort": "cohort",
     "read_image": "read",
+    "write_nifti": "write",
 }
 
 
