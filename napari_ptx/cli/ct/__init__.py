@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from napari_ptx.cli.ct import simulate
+
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
     no_args_is_help=True,
 )
+app.command("simulate")(simulate.simulate)
