@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from napari_ptx.image.read import Decoder, decode, read_image
     from napari_ptx.image.series import Series, find_series, read_series
     from napari_ptx.image.types import Image, ImageError, Region
+    from napari_ptx.image.write import write_nifti
 
 __all__ = [
     "Cohort",
@@ -28,6 +29,7 @@ __all__ = [
     "read_cohort",
     "read_image",
     "read_series",
+    "write_nifti",
 ]
 
 _HOMES = {
@@ -43,6 +45,7 @@ _HOMES = {
     "read_cohort": "cohort",
     "read_image": "read",
     "read_series": "series",
+    "write_nifti": "write",
 }
 
 

@@ -1,9 +1,10 @@
-"""Volumes to NIfTI, with their place in the patient."""
+"""Writes an ``Image`` as NIfTI: whole or not at all."""
 # SimpleITK has no annotations.
 # mypy: disable-error-code="no-untyped-call"
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,39 +13,56 @@ import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
 from napari_ptx.image.types import Image, ImageError
 
 
-def write_nifti(image: Image, path: Path) -> None:
-    """Write a volume as NIfTI-1, packed where the name ends with ".gz".
-
-    The file is whole or not there: it is written beside its place and then moved.
+def write_nifti(image: Image, path: str | os.PathLike[str], *, note: str = "") -> None:
+    """Write a volume, with its geometry, as compressed NIfTI.
 
     Parameters
     ----------
     image
-        Axes "zyx", with origin and direction.
+        ``(z, y, x)`` without colour. An image without a patient frame gets the origin 0 and
+        the axes of LPS.
     path
-        Ends with ".nii" or ".nii.gz".
+        Ends in ".nii.gz" or ".nii". A file that is there is replaced once the new one is
+        complete.
+    note
+        Goes into the header's field ``descrip`` (at most 79 characters).
 
     Raises
     ------
     ImageError
-        If the file cannot be written.
+        Where the image is no volume, or the file cannot be written.
+
+    References
+    ----------
+    NIfTI-1 is in RAS; ITK turns LPS to it.
     """
-    if image.axes != "zyx" or image.origin is None or image.direction is None:
-        raise ValueError("only a volume with a place in the patient can be written")
-    suffix = ".nii.gz" if path.name.endswith(".nii.gz") else ".nii"
-    if not path.name.endswith(suffix):
-        raise ValueError(f"{path} does not end with .nii or .nii.gz")
-    made = sitk.GetImageFromArray(image.pixels)
-    made.SetSpacing(image.spacing[::-1])
-    made.SetOrigin(image.origin)
-    made.SetDirection(np.array(image.direction).ravel().tolist())
-    part = path.with_name(f".{path.name.removesuffix(suffix)}.part{suffix}")
-    try:
-        sitk.WriteImage(made, str(part), useCompression=suffix == ".nii.gz")
-        part.replace(path)
-    except (RuntimeError, OSError) as error:
-        part.unlink(missing_ok=True)
-        said = str(error).strip().splitlines()[-1][:200]
+    place = Path(path)
+    if image.axes != "zyx" or image.colour:
         raise ImageError(
-            f"{path} cannot be written: {said}; check the folder and the space on the disk."
-        ) from None
+            f"{place} cannot be written: NIfTI needs a volume (z, y, x) without colour."
+        )
+    suffix = next((s for s in (".nii.gz", ".nii") if place.name.lower().endswith(s)), None)
+    if suffix is None:
+        raise ImageError(f"{place} cannot be written: name it .nii.gz or .nii.")
+    volume = sitk.GetImageFromArray(np.ascontiguousarray(image.pixels))
+    volume.SetSpacing([float(step) for step in reversed(image.spacing)])
+    if image.origin is not None:
+        volume.SetOrigin(image.origin)
+    if image.direction is not None:
+        volume.SetDirection([float(v) for row in image.direction for v in row])
+    if note:
+        volume.SetMetaData("ITK_FileNotes", note[:79])
+    draft = place.with_name(f".{place.name[: -len(suffix)]}.{os.getpid()}.new{suffix}")
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO("NiftiImageIO")
+    writer.SetFileName(str(draft))
+    writer.SetUseCompression(suffix == ".nii.gz")
+    writer.SetCompressionLevel(1)  # noise does not get smaller by trying harder
+    try:
+        writer.Execute(volume)
+        draft.replace(place)
+    except (RuntimeError, OSError) as error:
+        said = str(error).strip().splitlines()[-1][:200]
+        raise ImageError(f"{place} cannot be written ({said}); choose another folder.") from None
+    finally:
+        draft.unlink(missing_ok=True)

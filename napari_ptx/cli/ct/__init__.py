@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.ct import evaluate, predict, series, train
+from napari_ptx.cli.ct import evaluate, predict, series, simulate, train
 
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
@@ -15,3 +15,4 @@ app.command("import")(series.import_)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("simulate")(simulate.simulate)
