@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.evaluation_figures import KINDS, draw
 from napari_ptx.ct.evaluation_files import Evaluation, evaluate
 from napari_ptx.ct.evaluation_tables import EvaluationSettings
 from napari_ptx.ct.matching import RULES
@@ -227,7 +228,9 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
 def test_a_network_that_finds_nothing_at_all(tmp_path: Path) -> None:
     gland = numbered([ball((12, 20, 20), 3.0)])
     make_cohort(tmp_path, {"a": gland, "b": gland}, {name: (numbered([]), {}) for name in "ab"})
-    result = run(tmp_path, settings=QUICK)
+    result = run(tmp_path, settings=QUICK, figures=False)
+    assert {kind for kind in KINDS if draw(kind, result.assessment)} == {"sensitivity", "froc",
+                                                                         "slots"}  # fmt: skip
     assert row(result.tables["scans"], rule="iou")["found"] == 0
     assert row(result.tables["sensitivity"], rule="iou", stratum="all")["high"] < 0.9
     assert result.tables["mistakes"]["kind"].tolist() == ["miss", "miss"]
