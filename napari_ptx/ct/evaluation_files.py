@@ -98,7 +98,8 @@ def evaluate(
     settings
         Rule, names, intervals.
     note
-        What the data were, for every figure; otherwise that of the prediction.
+        What the data were, for every figure; otherwise what the prediction or the simulation
+        says of them.
     figures
         Whether to draw them.
 
@@ -123,7 +124,7 @@ def evaluate(
     found = assess(findings, read, settings)
     wrong = mistakes(findings, read, found.finders, found.rule, settings.model, earlier)
     tables = _tables(findings, found, wrong)
-    said = predicted.about.get("note", "") if note is None else note
+    said = note if note is not None else predicted.about.get("note") or truth.note
     about = _about(truth, predicted, Path(prediction), read, findings, found, tables, str(said))
     written = _write(place, tables, about, found if figures else None, str(said))
     return Evaluation(found, wrong, tables, about, written)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,11 +103,10 @@ def find(
     others = len(set(predictions.patients) - set(truth.patients))
     if others:
         notes.append(f"{others} predicted patients are not in the cohort and were left out.")
-    names = _anatomy_names(truth.path.parent / "anatomy.json")
     glands, candidates, faults = [], [], []
     for done, patient in enumerate(truth.patients):
         try:
-            one, other = _patient(truth, predictions, patient, rules, threshold, names)
+            one, other = _patient(truth, predictions, patient, rules, threshold)
         except PtxError as error:
             faults.append(f"patient {patient}: {error.message}")
             faults += [f"patient {patient}: {line}" for line in error.details]
@@ -151,7 +147,6 @@ def _patient(
     patient: str,
     rules: tuple[str, ...],
     threshold: float | None,
-    names: Mapping[str, tuple[int, ...]],
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     labels = read_image(truth.labels[patient])
     if labels.pixels.dtype.kind not in "iu" or labels.axes != "zyx" or labels.pixels.min() < 0:
@@ -183,7 +178,7 @@ def _patient(
         hits = first_hits(close.allowed, candidates["score"].to_numpy())
         _put(rule, result, hits, counted, glands, candidates)
     _add_nearest(glands, candidates)
-    _add_distances(truth, patient, names, labels, glands, candidates)
+    _add_distances(truth, patient, labels, glands, candidates)
     return glands, candidates
 
 
@@ -252,34 +247,9 @@ def _add_nearest(glands: pd.DataFrame, candidates: pd.DataFrame) -> None:
     candidates["nearest_gland_mm"] = distance.min(axis=1) if len(one) else math.nan
 
 
-def _anatomy_names(path: Path) -> dict[str, tuple[int, ...]]:
-    """Give the labels of thyroid and vessels, from the names beside the cohort."""
-    if not path.is_file():
-        return {}
-    try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-        pairs = {str(name).lower(): int(label) for name, label in said.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise CtError(
-            f"{path} should name the labels of the anatomy, as in "
-            '{"thyroid": 5, "carotid_left": 6}; mend it or take it away.'
-        ) from None
-    words = {"thyroid": ("thyroid",), "vessel": ("carotid", "jugular", "vessel", "artery", "vein")}
-    # "parathyroid" is not the thyroid
-    return {
-        kind: tuple(
-            label
-            for name, label in pairs.items()
-            if any(word in name for word in of) and "parathyroid" not in name
-        )
-        for kind, of in words.items()
-    }
-
-
 def _add_distances(
     truth: Truth,
     patient: str,
-    names: Mapping[str, tuple[int, ...]],
     labels: Image,
     glands: pd.DataFrame,
     candidates: pd.DataFrame,
@@ -287,14 +257,14 @@ def _add_distances(
     """Put in how far (mm) centroids lie from the nearest vessel and thyroid; NaN if unknown."""
     for kind in ("vessel", "thyroid"):
         candidates[f"{kind}_mm"] = math.nan
-    if not names or patient not in truth.anatomy:
+    if not truth.values or patient not in truth.anatomy:
         return
     anatomy = read_image(truth.anatomy[patient])
     if not same_grid(labels, anatomy):
         raise CtError("its anatomy has another grid than its labels")
     from scipy.spatial import cKDTree
 
-    for kind, wanted in names.items():
+    for kind, wanted in truth.values.items():
         indices = np.argwhere(np.isin(anatomy.pixels, wanted))
         if not len(indices):
             continue

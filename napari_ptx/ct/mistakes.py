@@ -66,7 +66,9 @@ class Mistakes:
     table
         A row each, with ``COLUMNS``. ``item`` is the gland of a miss, the candidate of a false
         positive. ``nearest`` and ``nearest_mm``: the candidate nearest to a missed gland, the
-        gland nearest to a false positive (centroids). ``again``: 1 for a second candidate on a
+        gland nearest to a false positive (centroids); ``score`` is that of the candidate in
+        question. ``diameter_mm`` of a gland is what its table says, of a candidate that of the
+        ball of its volume. ``again``: 1 for a second candidate on a
         gland that was found. ``hint``: causes that the numbers would allow, which is not to say
         that they are the cause.
     causes

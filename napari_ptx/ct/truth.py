@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.space import SLOTS
 from napari_ptx.ct.tables import Row, number, read_rows, stop, whole
 
@@ -18,6 +20,11 @@ MEASURES = (
     "hu_plain", "hu_arterial", "cnr_plain", "cnr_arterial", "vessel_mm", "thyroid_mm",
 )  # fmt: skip
 """What is known of a gland in numbers."""
+
+_WORDS = {
+    "vessel": ("artery", "vein", "carotid", "jugular", "vessel"),
+    "thyroid": ("thyroid",),
+}
 
 COLUMNS = ("patient", "gland", "slot", "site", "pattern", "visible", *MEASURES)
 """The columns of a table of glands."""
@@ -45,6 +52,12 @@ class Truth:
         no rows, and glands are measured on their labels.
     listed
         Whether there was such a file.
+    values
+        Which values of the anatomy are "vessel" and which "thyroid", by the names in
+        ``anatomy.json`` beside the cohort ({"thyroid": 5, "carotid_left": 6}), or in the
+        ``simulation.json`` of simulated necks.
+    note
+        What the latter says of the data, "" without it.
     """
 
     path: Path
@@ -54,6 +67,8 @@ class Truth:
     anatomy: dict[str, Path]
     glands: pd.DataFrame
     listed: bool
+    values: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    note: str = ""
 
 
 def read_truth(cohort: str | Path) -> Truth:
@@ -111,7 +126,44 @@ def read_truth(cohort: str | Path) -> Truth:
     beside = path.parent / "glands.csv"
     listed = beside.is_file()
     table = _read_glands(beside, set(patients)) if listed else pd.DataFrame(columns=list(COLUMNS))
-    return Truth(path, tuple(patients), images, labels, anatomy, table, listed)
+    simulation = _read_json(path.parent / "simulation.json")
+    named = _read_json(path.parent / "anatomy.json") or simulation.get("anatomy_values", {})
+    return Truth(
+        path, tuple(patients), images, labels, anatomy, table, listed,
+        _values(named, path.parent), str(simulation.get("note", "")),
+    )  # fmt: skip
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """Read what a JSON file beside the cohort says; nothing where there is no file."""
+    if not path.is_file():
+        return {}
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CtError(f"{path} cannot be read ({error}); mend it or take it away.") from None
+    return said if isinstance(said, dict) else {}
+
+
+def _values(named: Any, folder: Path) -> dict[str, tuple[int, ...]]:
+    """Find the values of vessels and thyroid by their names."""
+    try:
+        pairs = {str(name).lower(): int(value) for name, value in named.items()}
+    except (AttributeError, TypeError, ValueError):
+        raise CtError(
+            f"{folder / 'anatomy.json'} should name the values of the anatomy, as in "
+            '{"thyroid": 5, "carotid_left": 6}; mend it or take it away.'
+        ) from None
+    # "parathyroid" is not the thyroid
+    found = {
+        kind: tuple(
+            value
+            for name, value in pairs.items()
+            if any(word in name for word in words) and "parathyroid" not in name
+        )
+        for kind, words in _WORDS.items()
+    }
+    return {kind: values for kind, values in found.items() if values}
 
 
 def _read_glands(path: Path, patients: set[str]) -> pd.DataFrame:

@@ -33,8 +33,9 @@ class Psychometric:
         ``(points,)`` where the curve is drawn, its height, and its limits from resampled
         patients (or glands, without patients); NaN where a replicate had no fit.
     half, half_limits
-        ``x`` at which half of the glands are found; NaN where that lies outside of the range of
-        ``x``. Its limits are NaN where a replicate's lies further out than that range is wide.
+        ``x`` from which on half of the glands are found; NaN where the curve falls, or that lies
+        outside of the range of ``x``. Its limits are NaN where a replicate falls, or its half
+        lies further out than that range is wide.
     log
         Whether the logarithm of ``x`` was fitted.
     clusters
@@ -189,11 +190,11 @@ def _share(logit: Floats) -> Floats:
 
 
 def _halves(beta: Floats, z: Floats, middle: float, spread: float, log: bool) -> Floats:
-    """Give where each curve crosses 1/2; NaN outside of what was seen, the first more strictly."""
+    """Give where each curve rises over 1/2; NaN outside what was seen, the first more strictly."""
     with np.errstate(all="ignore"):
         crossing = -beta[:, 0] / beta[:, 1]
     reach = np.full(len(crossing), np.ptp(z))
     reach[0] = 0.0
-    seen = (crossing >= z.min() - reach) & (crossing <= z.max() + reach)
+    seen = (beta[:, 1] > 0.0) & (crossing >= z.min() - reach) & (crossing <= z.max() + reach)
     value = middle + spread * np.where(seen, crossing, np.nan)
     return np.exp(value) if log else value

@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.evaluation_figures import KINDS, draw
 from napari_ptx.ct.evaluation_files import Evaluation, evaluate
 from napari_ptx.ct.evaluation_tables import EvaluationSettings
 from napari_ptx.ct.matching import RULES
 from napari_ptx.ct.truth import read_truth
-from tests.ct.make import ball, candidates_table, make_cohort, numbered, readings, series
+from tests.ct.make import NOTE, ball, candidates_table, make_cohort, numbered, readings, series
 
 QUICK = EvaluationSettings(model="U-Net", replicates=300)
 LI = {("ultrasound", "A"): range(0, 28, 2), ("CT", "A"): range(1, 21, 2),
@@ -227,7 +228,9 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
 def test_a_network_that_finds_nothing_at_all(tmp_path: Path) -> None:
     gland = numbered([ball((12, 20, 20), 3.0)])
     make_cohort(tmp_path, {"a": gland, "b": gland}, {name: (numbered([]), {}) for name in "ab"})
-    result = run(tmp_path, settings=QUICK)
+    result = run(tmp_path, settings=QUICK, figures=False)
+    assert {kind for kind in KINDS if draw(kind, result.assessment)} == {"sensitivity", "froc",
+                                                                         "slots"}  # fmt: skip
     assert row(result.tables["scans"], rule="iou")["found"] == 0
     assert row(result.tables["sensitivity"], rule="iou", stratum="all")["high"] < 0.9
     assert result.tables["mistakes"]["kind"].tolist() == ["miss", "miss"]
@@ -278,6 +281,22 @@ def test_distances_come_from_the_anatomy(tmp_path: Path) -> None:
     assert (miss["thyroid_mm"], miss["vessel_mm"]) == pytest.approx((8.0, 15.2))
     false = row(table, kind="false positive", patient="b")
     assert (false["thyroid_mm"], false["vessel_mm"]) == pytest.approx((19.2, 4.0))
+
+
+def test_a_simulated_cohort_says_so_and_names_its_anatomy(tmp_path: Path) -> None:
+    series(tmp_path, 2)
+    about = {"note": "SIMULATED", "anatomy_values": {"artery": 3, "thyroid": 1, "parathyroid": 9}}
+    (tmp_path / "simulation.json").write_text(json.dumps(about))
+    truth = read_truth(tmp_path / "cohort.csv")
+    assert truth.note == "SIMULATED"
+    assert truth.values == {"vessel": (3,), "thyroid": (1,)}
+    prediction = tmp_path / "out" / "prediction.json"
+    prediction.write_text(prediction.read_text().replace(NOTE, ""))
+    assert run(tmp_path, settings=QUICK, figures=False).about["note"] == "SIMULATED"
+    for text in ("{", '{"thyroid": "five"}'):
+        (tmp_path / "anatomy.json").write_text(text)
+        with pytest.raises(CtError, match=r"anatomy\.json .* take it away"):
+            read_truth(tmp_path / "cohort.csv")
 
 
 def test_what_does_not_fit_is_told_for_all_patients(tmp_path: Path) -> None:

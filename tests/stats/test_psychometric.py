@@ -28,7 +28,8 @@ def test_turning_the_findings_over_turns_the_curve_over() -> None:
     x, found = [2.0, 3, 4, 5, 6, 7], np.array([0, 1, 0, 1, 1, 1])
     fit, other = (psychometric(x, values, replicates=5) for values in (found, 1 - found))
     np.testing.assert_allclose(fit.curve, 1.0 - other.curve)
-    assert fit.half == pytest.approx(other.half)
+    assert 2.0 < fit.half < 7.0
+    assert np.isnan(other.half)  # it falls: large glands are lost
 
 
 def test_a_known_curve_is_found_again() -> None:
