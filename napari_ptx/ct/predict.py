@@ -28,6 +28,7 @@ from napari_ptx.ct.predictions import (
     write_predictions,
 )
 from napari_ptx.ct.region import SEARCHES, search_region
+from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.sampling import normalise
 from napari_ptx.ct.space import body_centre
 from napari_ptx.image import Image
@@ -132,6 +133,10 @@ def predict(
     full = [table for table in tables if len(table)]
     joined = pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=list(COLUMNS))
     about = _about(model, chosen, search, made, hashes)
+    residuals = read_residuals(cohort)
+    about["registration_residual_mm"] = {
+        exam.patient: residuals[exam.patient] for exam in exams if exam.patient in residuals
+    }
     predictions = Predictions(joined, pd.DataFrame(rows, columns=list(EXAMINED)), labels, about)
     write_predictions(out, predictions)
     return predictions

@@ -1,0 +1,135 @@
+"""The phases of a cohort laid on its plain phase, with a residual for each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from napari_ptx.child import Progress
+from napari_ptx.ct.data import ONE_PHASE, Exam, read_exams
+from napari_ptx.ct.errors import CtError
+from napari_ptx.image import Image, ImageError, read_image, write_nifti
+from napari_ptx.image.registration import RegistrationError, register, resample_to
+
+TABLE, COHORT = "registration.csv", "cohort.csv"
+COLUMNS = ("patient", "phase", "residual_mm", "moved_mm", "verdict", "left_in_place", "matrix")
+
+
+def register_cohort(
+    cohort: Path, out: Path, *, progress: Progress | None = None
+) -> tuple[pd.DataFrame, list[str]]:
+    """Write each phase on the grid of its patient's plain phase, and a cohort table of them.
+
+    A patient without a plain phase has its others laid on the first of them. Labels and
+    anatomy of the phase that stays are kept; those of a phase that is moved are not.
+
+    Parameters
+    ----------
+    cohort
+        CSV ``patient, phase, image[, labels, anatomy, split]``.
+    out
+        A folder; ``cohort.csv`` in it is the table of the registered phases, and
+        ``registration.csv`` has a row for each phase that was laid on another: residual and
+        motion in mm, the verdict (good, look, bad), and the matrix that takes a point of the
+        phase that stays to the other (mm, LPS, row by row).
+
+    Returns
+    -------
+    DataFrame, list of str
+        ``registration.csv``, and one line for each patient that failed.
+
+    Raises
+    ------
+    CohortError, CtError
+        The table is faulty, or no patient could be registered.
+    """
+    exams = read_exams(cohort)
+    if out.resolve() == cohort.resolve().parent:
+        raise CtError(
+            f"{out} holds the cohort itself, whose table would be overwritten; choose another "
+            "folder."
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    listed: list[dict[str, str]] = []
+    failed: list[str] = []
+    for done, exam in enumerate(exams):
+        if progress is not None:
+            progress(done, len(exams), f"registering {exam.patient}")
+        try:
+            found, places = _register_exam(exam, out)
+        except (ImageError, RegistrationError) as error:
+            failed.append(f"{exam.patient}: {error.message}")
+            continue
+        rows += found
+        listed += places
+    if not listed:
+        raise CtError("No patient could be registered.", failed)
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    _write(table, out / TABLE)
+    _write(pd.DataFrame(listed).fillna(""), out / COHORT)
+    return table, failed
+
+
+def read_residuals(cohort: Path) -> dict[str, float]:
+    """Give the largest residual (mm) of each patient, where the cohort was registered here."""
+    path = cohort.parent / TABLE
+    if not path.is_file():
+        return {}
+    table = pd.read_csv(path, dtype={"patient": str})
+    if not {"patient", "residual_mm"} <= set(table.columns):
+        return {}
+    largest = table.groupby("patient")["residual_mm"].max()
+    return {str(patient): float(value) for patient, value in largest.items()}
+
+
+def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Register one patient; give the rows of both tables."""
+    stays = ONE_PHASE if ONE_PHASE in exam.images else exam.phases[0]
+    fixed = read_image(exam.images[stays], timeout=600)
+    kept = {
+        name: str(files[stays].resolve())
+        for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy))
+        if stays in files
+    }
+    rows: list[dict[str, Any]] = []
+    places = [_place(exam, stays, exam.images[stays].resolve(), kept)]
+    for phase in exam.phases:
+        if phase == stays:
+            continue
+        moving = read_image(exam.images[phase], timeout=600)
+        motion = register(fixed, moving)
+        path = out / f"{exam.patient}_{phase}.nii.gz"
+        write_nifti(_moved(fixed, moving, resample_to(moving, fixed, motion)), path)
+        places.append(_place(exam, phase, Path(path.name), {}))
+        rows.append(
+            {
+                "patient": exam.patient,
+                "phase": phase,
+                "residual_mm": round(motion.residual, 3),
+                "moved_mm": round(motion.moved, 3),
+                "verdict": motion.verdict,
+                "left_in_place": int(motion.skipped),
+                "matrix": " ".join(f"{value:.9g}" for row in motion.matrix for value in row),
+            }
+        )
+    return rows, places
+
+
+def _moved(fixed: Image, moving: Image, pixels: Any) -> Image:
+    return replace(fixed, pixels=pixels, source=moving.source, modality=moving.modality)
+
+
+def _place(exam: Exam, phase: str, image: Path, more: Mapping[str, str]) -> dict[str, str]:
+    place = {"patient": exam.patient, "phase": phase, "image": str(image), **more}
+    return {**place, "split": exam.split} if exam.split else place
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    part = path.with_name(f".{path.name}.part")
+    table.to_csv(part, index=False, lineterminator="\n")
+    part.replace(path)
