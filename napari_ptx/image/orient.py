@@ -27,9 +27,9 @@ def to_lps(image: Image) -> Image:
     nearest = [-1, -1, -1]
     left = np.abs(matrix)
     for _ in range(3):
-        patient, axis = np.unravel_index(np.argmax(left), left.shape)
-        nearest[patient] = int(axis)
-        left[patient, :] = left[:, axis] = -1
+        place = divmod(int(np.argmax(left)), 3)
+        nearest[place[0]] = place[1]
+        left[place[0], :] = left[:, place[1]] = -1
     pixels, origin = image.pixels, np.array(image.origin)
     columns, spacing = [], []
     for patient, axis in enumerate(nearest):
