@@ -159,7 +159,15 @@ def test_the_anatomy_does_not_depend_on_the_region_and_the_bed_leaves_glands_out
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"region": "foot"}, {"phases": ()}, {"phases": ("late",)}, {"phases": ("plain",) * 2}]
+    "wrong",
+    [
+        {"region": "foot"},
+        {"phases": ()},
+        {"phases": ("late",)},
+        {"phases": ("plain",) * 2},
+        {"spacing": (5.0, 1.0, 1.0)},
+        {"spacing": (1.0, 0.0, 1.0)},
+    ],
 )
 def test_settings_that_mean_nothing_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):

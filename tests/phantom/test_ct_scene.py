@@ -108,6 +108,13 @@ def test_partial_volume_keeps_the_volume(size: float, whole: float) -> None:
     assert (canvas.labels == 1).sum() * 0.36 == pytest.approx(bent.volume, rel=whole)
 
 
+def test_a_gland_that_is_smaller_than_a_voxel_still_has_a_label() -> None:
+    axes = (np.arange(-12.0, 13, 4), np.arange(-10.0, 11, 2), np.arange(-10.0, 11, 2))
+    canvas = Canvas(axes, Motion(), hu=0.0)
+    assert canvas.label(Blob((1.9, 0.9, 0.8), (2.0, 0.8, 0.7)), 1) > 0
+    assert (canvas.labels == 1).sum() == 1
+
+
 def test_volume_of_an_ellipsoid_and_its_diameter() -> None:
     ball = Blob((0.0, 0.0, 0.0), (5.0, 3.0, 2.0))
     assert ball.volume == pytest.approx(4 / 3 * np.pi * 30, rel=1e-6)

@@ -38,6 +38,7 @@ class Canvas:
         self.hu = np.full(shape, hu, np.float32)
         self.parts = np.zeros(shape, np.uint8)
         self.labels = np.zeros(shape, np.int16)
+        self._places = self._moved(*self.axes)
 
     def fill(self, shape: Shape, hu: float, part: int = 0, *, grow: float = 0.0) -> None:
         """Paint a shape, grown by some mm; voxels at its border become mixtures.
@@ -62,14 +63,15 @@ class Canvas:
         self.hu[beyond] = air
         self.parts[beyond] = 0
 
-    def label(self, shape: Shape, number: int) -> float:
-        """Number the voxels that a shape covers at least half of; give its volume (mm³).
+    def label(self, shape: Blob, number: int) -> float:
+        """Number the voxels that a gland covers at least half of; give its volume (mm³).
 
         The volume is the sum of the covered parts of all voxels.
         """
         volume = 0.0
         for block, cover in self.covers(shape):
-            self.labels[block][cover >= 0.5] = number
+            # on a coarse grid nothing may be half covered: the best voxel stands for it
+            self.labels[block][cover >= np.clip(cover.max(), 1e-6, 0.5)] = number
             volume += float(cover.sum(dtype=np.float64))
         return volume * float(np.prod(self.spacing))
 
@@ -95,7 +97,7 @@ class Canvas:
                 np.stack([axis[part] - step / 4, axis[part] + step / 4], axis=1).ravel()
                 for axis, part, step in zip(self.axes, block, self.spacing, strict=True)
             ]
-            away = self._distance(shape, *(np.asarray(v, np.float32) for v in fine))
+            away = shape.distance(*self._moved(*(np.asarray(v, np.float32) for v in fine)))
             cover = self.cover(away - np.float32(grow), parts=2)
             cover = cover[0::2] + cover[1::2]
             cover = cover[:, 0::2] + cover[:, 1::2]
@@ -115,12 +117,11 @@ class Canvas:
         No voxel is in two parts.
         """
         for block in self._windows(shape, grow):
-            z, y, x = (axis[part] for axis, part in zip(self.axes, block, strict=True))
-            yield block, self._distance(shape, z, y, x)
+            yield block, shape.distance(*(v[block] for v in self._places))
 
-    def _distance(self, shape: Shape, z: Volume, y: Volume, x: Volume) -> Volume:
-        at = self.motion.to_anatomy(z[:, None, None], y[None, :, None], x[None, None, :])
-        return shape.distance(*at)
+    def _moved(self, z: Volume, y: Volume, x: Volume) -> tuple[Volume, Volume, Volume]:
+        """Positions of a grid in the anatomy's frame: three arrays ``(z, y, x)``."""
+        return self.motion.to_anatomy(z[:, None, None], y[None, :, None], x[None, None, :])
 
     def _windows(self, shape: Shape, grow: float) -> Iterator[tuple[slice, ...]]:
         boxes = self.motion.box(np.array([_corners(box) for box in shape.boxes()]))

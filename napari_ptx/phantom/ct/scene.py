@@ -33,6 +33,7 @@ REGIONS = {
 
 SPACINGS = {"bed": (1.0, 0.6, 0.6), "neck": (1.0, 0.8, 0.8)}
 
+_COARSEST = (4.0, 2.0, 2.0)  # mm
 _ROSE = 5.0  # signal to noise ratio above which a disc is reliably seen (Rose, 1948)
 
 
@@ -47,7 +48,8 @@ class Settings:
     phases
         Of "plain", "arterial", "venous"; the first is the one that others move against.
     spacing
-        mm along z, y, x; ``None`` for 1.0 x 0.6 x 0.6 (bed) or 1.0 x 0.8 x 0.8 (neck).
+        mm along z, y, x, at most 4 x 2 x 2, so that no gland falls between the voxels;
+        ``None`` for 1.0 x 0.6 x 0.6 (bed) or 1.0 x 0.8 x 0.8 (neck).
     noise
         Range of the noise's standard deviation (HU), one value for each patient.
     sharpness
@@ -70,6 +72,8 @@ class Settings:
             raise ValueError("phases must name at least one phase, and none twice")
         if not set(self.phases) <= set(PHASES):
             raise ValueError(f"phases must be of {', '.join(PHASES)}, not {self.phases}")
+        if not all(0.2 <= step <= most for step, most in zip(self.steps, _COARSEST, strict=True)):
+            raise ValueError(f"spacing must be from 0.2 to 4 x 2 x 2 mm, not {self.spacing}")
 
     @property
     def steps(self) -> tuple[float, float, float]:

@@ -119,8 +119,11 @@ class Sweep:
             np.interp(level, levels, table[:, i]).astype(np.float32) for i in range(table.shape[1])
         ]
         cy, cx, ry, rx, turn, slope_y, slope_x = columns
+        dy, dx = y - cy, x - cx
         over = z - level.astype(np.float32)
-        dy, dx = y - cy - slope_y * over, x - cx - slope_x * over
+        for offset, slope in ((dy, slope_y), (dx, slope_x)):
+            if np.abs(slope).max() * np.abs(over).max() > 0.02:  # mm, else it cannot be seen
+                offset -= slope * over
         away = None
         if self.back is not None:
             away = dy - np.float32(self.back) * ry
@@ -301,15 +304,26 @@ def tube(points: Sequence[tuple[float, float, float]], radii: Sequence[float]) -
 
 def _ended(distance: Array, beyond: Array) -> Array:
     """Let a shape end where ``beyond`` (mm past its last level) is positive."""
-    values: Array = np.maximum(distance, np.where(beyond > 0, beyond, -np.inf), dtype=np.float32)
-    return values
+    if (beyond > 0).any():
+        distance = np.maximum(distance, np.where(beyond > 0, beyond, np.float32(-np.inf)))
+    return np.asarray(distance, np.float32)
 
 
 def _ellipse(dy: Array, dx: Array, ry: Array, rx: Array) -> Array:
-    v, u = dy / ry, dx / rx
-    rho = np.sqrt(np.square(u) + np.square(v))
-    slope = np.sqrt(np.square(v / ry) + np.square(u / rx))
-    distance: Array = (rho - 1) * np.maximum(rho, np.float32(0.05)) / np.maximum(slope, 1e-3)
+    """Give (rho - 1) over the slope of rho, where rho is 1 on the border; in few passes."""
+    v, u = np.square(dy), np.square(dx)
+    v *= 1 / np.square(ry)
+    u *= 1 / np.square(rx)
+    distance: Array = v + u
+    v *= 1 / np.square(ry)
+    u *= 1 / np.square(rx)
+    v += u
+    np.sqrt(v, out=v)
+    np.maximum(v, np.float32(1e-3), out=v)
+    np.sqrt(distance, out=u)
+    np.maximum(u, np.float32(0.05), out=u)
+    distance -= u
+    distance /= v
     return distance
 
 
