@@ -4,13 +4,14 @@
 
 makes the demo study (once) and a table of simulated predictions of its cases, opens
 napari, and takes each dock in both themes at 1366 x 768 and 1920 x 1080 into the folder;
-the best five go to docs/images. It needs a screen: under Linux without one,
+the best six go to docs/images. It needs a screen: under Linux without one,
 ``xvfb-run -a -s "-screen 0 1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,13 +24,14 @@ from qtpy.QtWidgets import QApplication
 
 from napari_ptx.docks.app import open_viewer
 from napari_ptx.docks.hub import Hub
+from napari_ptx.docks.phase_view import MODES
 from napari_ptx.study import Study
 from napari_ptx.study.demo import make_demo
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-PARTS = ("study", "models")
+PARTS = ("study", "models", "phases")
 MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
           "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
@@ -37,7 +39,8 @@ SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
 SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
-         "comparison": "comparison-changed-dark-1366.png"}  # fmt: skip
+         "comparison": "comparison-changed-dark-1366.png",
+         "phases": "phases-side-by-side-dark-1366.png"}  # fmt: skip
 
 
 def spin(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
@@ -56,14 +59,14 @@ class Album:
         self.hub = Hub.of(viewer)
         self.folder = folder
 
-    def take(self, name: str) -> None:
+    def take(self, name: str, fit: Callable[[], None] | None = None) -> None:
         """Take one picture in every theme and size, with the image fitted."""
         for theme in THEMES:
             self.viewer.theme = theme
             for width, height in SIZES:
                 self.viewer.window.resize(width, height)
                 spin(0.6)
-                self.viewer.reset_view()
+                (fit or self.viewer.reset_view)()
                 spin(0.2)
                 path = self.folder / f"{name}-{theme}-{width}.png"
                 self.viewer.screenshot(path=str(path), canvas_only=False, flash=False)
@@ -114,6 +117,33 @@ class Album:
         predictions.next_case()
         spin(until=lambda: bool(predictions.compared.case))
         self.take("predictions")
+
+    def phases(self, folder: Path) -> None:
+        """Take a simulated neck in both phases, at a gland, in each view and plane."""
+        from napari_ptx.phantom.ct.files import write_cohort
+        from napari_ptx.phantom.ct.scene import Settings
+
+        write_cohort(folder, 1, 1, Settings(region="bed", phases=("plain", "arterial")))
+        dock = self.hub.show("Phases")
+        self.take("phases-empty")
+        dock.place.path = folder
+        spin(until=lambda: dock.second.count() > 1)
+        dock.open()
+        spin(until=lambda: dock.view.shown and not dock.job.running)
+        origin = dock.view.pair.first.origin
+        with (folder / "glands.csv").open() as table:
+            gland = next(csv.DictReader(table))
+        place = tuple(float(gland[f"{axis}_mm"]) - origin["xyz".index(axis)] for axis in "zyx")
+        for plane in ("axial", "coronal", "sagittal"):
+            dock.plane.setCurrentText(plane)
+            self.viewer.dims.point = place
+            dock.readout.setText(dock.words_at(place))
+            self.take(f"phases-{plane}", dock.view.fit)
+        dock.plane.setCurrentText("axial")
+        for mode in MODES:
+            dock.mode.setCurrentText(mode)
+            self.viewer.dims.point = place
+            self.take(f"phases-{mode.replace(' ', '-')}", dock.view.fit)
 
     def reading(self) -> None:
         """Take a session in which some cases are done and one has its outline."""
@@ -218,7 +248,7 @@ def main() -> None:
 
     viewer = open_viewer()
     album = Album(viewer, folder)
-    if options.only != "models":
+    if options.only in (None, "study"):
         album.take("doors")
         album.hub.open_study(path)
         for tab in range(3):
@@ -227,8 +257,12 @@ def main() -> None:
         album.take("study")
         album.wizard()
         album.reading()
-    if options.only != "study":
+    if options.only in (None, "models"):
         album.models(write_predictions(path, scratch / "run"))
+    if options.only in (None, "phases"):
+        album.hub.close_study()
+        viewer.layers.clear()
+        album.phases(scratch / "necks")
     viewer.close()
     for name, source in SHOWN.items():
         if (folder / source).is_file():

@@ -9,7 +9,15 @@ from typing import Any
 from numpy.typing import NDArray
 
 from napari_ptx.child import Progress
-from napari_ptx.image import Image, ImageError, Series, decode, find_series, read_series
+from napari_ptx.image import (
+    Image,
+    ImageError,
+    Series,
+    decode,
+    find_series,
+    read_cohort,
+    read_series,
+)
 from napari_ptx.image.orient import to_lps
 from napari_ptx.image.phase import guess_phase
 from napari_ptx.image.registration import Registration, register, resample_to
@@ -55,16 +63,21 @@ class Choice:
         The phase that its header or its name tells, or "".
     faults
         Why it is not a regular grid; it can be interpolated.
+    patient
+        Of a cohort table; else "".
     """
 
     source: Source
     text: str
     phase: str
     faults: tuple[str, ...] = ()
+    patient: str = ""
 
 
 def list_choices(place: Path, progress: Progress | None = None) -> list[Choice]:
-    """Give the CT series of a folder, or else the volumes in it; or one file and its neighbours.
+    """Give the volumes of a cohort table, the CT series of a folder, or the volumes in it.
+
+    A volume's file stands for the folder that it lies in.
 
     Raises
     ------
@@ -72,6 +85,9 @@ def list_choices(place: Path, progress: Progress | None = None) -> list[Choice]:
         If there is none.
     """
     folder = place if place.is_dir() else place.parent
+    table = folder / "cohort.csv" if place.is_dir() else place
+    if table.is_file() and table.suffix.lower() == ".csv":
+        return _of_cohort(table)
     files = sorted(path for path in folder.iterdir() if path.name.lower().endswith(_VOLUMES))
     if files and (place.is_file() or not any(folder.rglob("*.dcm"))):
         return [
@@ -89,6 +105,14 @@ def list_choices(place: Path, progress: Progress | None = None) -> list[Choice]:
             one.faults,
         )
         for one in found
+    ]
+
+
+def _of_cohort(path: Path) -> list[Choice]:
+    cohort = read_cohort(path, require=("patient", "phase", "image"), unique=("patient", "phase"))
+    return [
+        Choice(Path(row["image"]), row["patient"], str(row["phase"]), patient=row["patient"])
+        for row in cohort.table.to_dict("records")
     ]
 
 

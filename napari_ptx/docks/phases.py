@@ -60,8 +60,8 @@ class PhasesDock(Dock):
         self.setAcceptDrops(True)
 
         self.place = PathEdit("Folder of the CT examination")
-        self.place.line.setPlaceholderText("Folder with the DICOM files, or with volumes")
-        self.place.setToolTip("The folder is searched to its end; a volume's file will do, too")
+        self.place.line.setPlaceholderText("Folder with DICOM files, volumes or a cohort.csv")
+        self.place.setToolTip("DICOM folders are searched to their end; a file will do, too")
         self.first = combo("Plain phase", "The phase that stays where it is")
         self.second = combo("Contrast-enhanced phase", "The phase that is laid on the plain one")
         self.resampled = QCheckBox("Interpolate slices that are not a regular grid")
@@ -92,8 +92,8 @@ class PhasesDock(Dock):
         self._lay_out()
 
         self.place.changed.connect(self._place_changed)
-        for box in (self.first, self.second):
-            box.currentIndexChanged.connect(self._update)
+        self.first.currentIndexChanged.connect(self._match_second)
+        self.second.currentIndexChanged.connect(self._update)
         self.mode.currentTextChanged.connect(self.view.set_mode)
         self.plane.currentTextChanged.connect(self.view.set_plane)
         self.window.currentTextChanged.connect(self._window_changed)
@@ -201,10 +201,21 @@ class PhasesDock(Dock):
         fill(self.second, [(_NO_SECOND, None), *entries])
         plain = next((i for i, one in enumerate(choices) if one.phase == "plain"), 0)
         self.first.setCurrentIndex(plain)
-        enhanced = [
-            i for i, one in enumerate(choices) if i != plain and one.phase not in ("", "plain")
-        ] or [i for i in range(len(choices)) if i != plain]
-        self.second.setCurrentIndex(enhanced[0] + 1 if enhanced else 0)
+        self._match_second()
+
+    def _match_second(self) -> None:
+        """Choose the enhanced phase that belongs to the first, which is of the same patient."""
+        first = self.first.currentData()
+        others = [
+            (place, one)
+            for place in range(1, self.second.count())
+            if first is not None
+            and (one := self.second.itemData(place)).source != first.source
+            and one.patient == first.patient
+        ]
+        enhanced = [place for place, one in others if one.phase not in ("", "plain")]
+        places = enhanced or [place for place, _ in others]
+        self.second.setCurrentIndex(places[0] if places else 0)
         self._update()
 
     # Opening

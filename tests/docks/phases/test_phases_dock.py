@@ -148,6 +148,25 @@ def test_dropping_cancelling_and_what_cannot_be_opened(
     assert not dock.primary.isEnabled()
 
 
+def test_a_cohort_is_offered_by_patient(
+    dock: PhasesDock, made_phases: Path, tmp_path: Path, qtbot
+) -> None:
+    lines = ["patient,phase,image"]
+    for patient in ("P1", "P2"):
+        for phase in ("plain", "arterial"):
+            lines.append(f"{patient},{phase},{made_phases / f'P7_{phase}.nii.gz'}")
+    lines.append(f"P3,plain,{made_phases / 'P7_plain.nii.gz'}")
+    (tmp_path / "cohort.csv").write_text("\n".join(lines) + "\n")
+    dock.place.path = tmp_path
+    qtbot.waitUntil(lambda: dock.first.count() == 5)
+    assert (dock.first.currentText(), dock.second.currentText()) == ("P1 – plain", "P1 – arterial")
+    dock.first.setCurrentIndex(2)
+    assert (dock.first.currentText(), dock.second.currentText()) == ("P2 – plain", "P2 – arterial")
+    dock.first.setCurrentIndex(4)
+    assert dock.second.currentData() is None
+    assert dock.primary.text() == "Open"
+
+
 def test_every_control_has_a_tooltip_or_says_what_it_is(dock: PhasesDock) -> None:
     for part in (dock.first, dock.second, dock.mode, dock.plane, dock.window, dock.slab):
         assert part.toolTip()
