@@ -64,11 +64,11 @@ _ON_CT = (("intrathyroid", 0.6), ("retrooesophageal", 0.9))
 _ON_SCAN = (("right_superior", 0.97), ("left_superior", 0.97))
 
 CLINICIANS = (
-    Clinician("ultrasound", "U1", 0.86, 5.6, 0.45, _BEHIND_BONE_OR_AIR, 0.9, 0.15),
-    Clinician("ultrasound", "U2", 0.82, 6.2, 0.45, _BEHIND_BONE_OR_AIR, 0.9, 0.20),
-    Clinician("ct", "C1", 0.93, 5.2, 0.50, _ON_CT, 0.4, 0.15),
-    Clinician("ct", "C2", 0.90, 5.7, 0.50, _ON_CT, 0.4, 0.20),
-    Clinician("mibi", "M1", 0.985, 4.4, 0.60, _ON_SCAN, 1.0, 0.10),
+    Clinician("ultrasound", "U1", 0.88, 5.4, 0.45, _BEHIND_BONE_OR_AIR, 0.9, 0.15),
+    Clinician("ultrasound", "U2", 0.84, 6.0, 0.45, _BEHIND_BONE_OR_AIR, 0.9, 0.20),
+    Clinician("ct", "C1", 0.97, 4.9, 0.50, _ON_CT, 0.4, 0.15),
+    Clinician("ct", "C2", 0.94, 5.4, 0.50, _ON_CT, 0.4, 0.20),
+    Clinician("mibi", "M1", 0.99, 4.3, 0.60, _ON_SCAN, 1.0, 0.10),
 )
 """The clinicians of a simulated series. Over many patients they find about 61, 72 and 86% of
 the glands by ultrasound, CT and Tc-MIBI SPECT/CT, as Li et al. 2025 report (22, 26 and 31 of
