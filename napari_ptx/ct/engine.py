@@ -79,12 +79,11 @@ class Engine:
 def choose(network: nn.Module, channels: int, asked: str = "auto", *, side: int = PROBE) -> Engine:
     """Choose how a network is run on this machine.
 
-    "auto" runs the network on a cube in each way and takes the fastest whose
-    probabilities are the same: bfloat16 only where it is at least 1.2 times as fast as
-    the faster float32 and moves no probability by more than 0.06, nor their mean by more
-    than 0.005. It takes a few seconds, of one thread and by the processor's own clock, which a
-    busy machine does not lengthen. The name of the processor is not asked: what it reports
-    does not tell whether it multiplies matrices in bfloat16.
+    "auto" runs the network on a cube in float32 and in bfloat16, and takes the latter only
+    where it is at least 1.2 times as fast and moves no probability by more than 0.06, nor
+    their mean by more than 0.005. It takes a few seconds, of one thread and by the processor's
+    own clock, which a busy machine does not lengthen. The name of the processor is not asked:
+    what it reports does not tell whether it multiplies matrices in bfloat16.
 
     Parameters
     ----------
@@ -112,13 +111,15 @@ def choose(network: nn.Module, channels: int, asked: str = "auto", *, side: int 
         return Engine("fp32", False, device, "as asked" if asked == "fp32" else "an older GPU")
     if asked == "bf16":
         return Engine("bf16", True, device, "as asked")
-    candidates = [Engine("fp32", False, device, ""), Engine("fp32", True, device, "")]
-    if asked == "auto":
-        candidates.append(Engine("bf16", True, device, ""))
-    return _self_test(network, channels, candidates, side)
+    # In float32 the channels stay apart: side by side they are no faster, and torch's group
+    # norm sums a large map so coarsely that logits move by 0.02.
+    if asked == "fp32":
+        return Engine("fp32", False, device, "as asked")
+    return _self_test(network, channels, device, side)
 
 
-def _self_test(network: nn.Module, channels: int, engines: list[Engine], side: int) -> Engine:
+def _self_test(network: nn.Module, channels: int, device: str, side: int) -> Engine:
+    engines = [Engine("fp32", False, device, ""), Engine("bf16", True, device, "")]
     generator = torch.Generator().manual_seed(0)
     # Smooth, as tissue is: noise alone would ask more of rounding than any CT does.
     coarse = torch.randn((1, channels, 9, 9, 9), generator=generator)
@@ -137,20 +138,14 @@ def _self_test(network: nn.Module, channels: int, engines: list[Engine], side: i
                     times[i].append(time.thread_time() - start)
     finally:
         torch.set_num_threads(threads)
-    seconds = [min(times[i]) for i in range(len(ready))]
-    plain = 0 if seconds[0] <= seconds[1] else 1
-    chosen, words = plain, "in a self-test float32 was the faster so"
-    if len(engines) == 3:
-        moved = (answers[2] - answers[plain]).abs()
-        largest, mean = float(moved.max()), float(moved.mean())
-        gain = seconds[plain] / seconds[2]
-        words = (
-            f"in a self-test bfloat16 was {gain:.1f} times as fast as float32 and moved "
-            f"probabilities by at most {largest:.3f}"
-        )
-        if gain >= _GAIN and largest <= _SAME and mean <= _SAME_MEAN:
-            chosen = 2
-    best = engines[chosen]
+    gain = min(times[0]) / min(times[1])
+    moved = (answers[1] - answers[0]).abs()
+    largest, mean = float(moved.max()), float(moved.mean())
+    words = (
+        f"in a self-test bfloat16 was {gain:.1f} times as fast as float32 and moved "
+        f"probabilities by at most {largest:.3f}"
+    )
+    best = engines[int(gain >= _GAIN and largest <= _SAME and mean <= _SAME_MEAN)]
     return Engine(best.precision, best.channels_last, best.device, words)
 
 
