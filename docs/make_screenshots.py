@@ -130,6 +130,8 @@ class Album:
         spin(until=lambda: dock.second.count() > 1)
         dock.open()
         spin(until=lambda: dock.view.shown and not dock.job.running)
+        dock.place.line.blockSignals(True)
+        dock.place.path = "necks"  # wherever it lies
         origin = dock.view.pair.first.origin
         with (folder / "glands.csv").open() as table:
             gland = next(csv.DictReader(table))
