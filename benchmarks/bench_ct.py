@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import math
 import statistics
 import sys
 import time
@@ -145,11 +146,12 @@ def main() -> int:
 
     expected, found = turn()
     one, two = candidates(expected), candidates(found)
-    same = len(one) == len(two) and all(
-        max(abs(a - b) for a, b in zip(p, q, strict=True)) <= 1
-        for (p, _), (q, _) in zip(one, two, strict=True)
+    # Paired by place: the order of the lists changes with a middle that rounds otherwise.
+    pairs = [min(two, key=lambda c, at=at: math.dist(c[0], at)) for at, _ in one] if two else []
+    same = len(one) == len(two) == len(set(pairs)) and all(
+        math.dist(mine[0], yours[0]) <= 2 for mine, yours in zip(one, pairs, strict=True)
     )
-    moved = max((abs(s - t) for (_, s), (_, t) in zip(one, two, strict=False)), default=0.0)
+    moved = max((abs(a[1] - b[1]) for a, b in zip(one, pairs, strict=False)), default=0.0)
     moved_voxel = float(np.abs(found - expected).max())
     hits = sum(bool(labels[middle] > 0) for middle, _ in two)
     print(
