@@ -73,7 +73,7 @@ def test_relative_paths_follow_the_callers_folder(
 
 def test_a_decoder_that_hangs_is_stopped(own: Decoder, endless: Path, picture: Path) -> None:
     with pytest.raises(ImageError, match="took longer than 1 seconds and was stopped") as caught:
-        own._run("builtins:open", endless, timeout=1)
+        own.run("builtins:open", endless, endless, timeout=1)
     assert str(endless) in caught.value.message
     assert np.array_equal(own.read(picture).pixels, PIXELS)
 
@@ -84,7 +84,7 @@ def test_a_decoder_that_is_killed_in_the_middle(own: Decoder, endless: Path, pic
     assert process is not None
     threading.Timer(0.5, os.kill, (process.pid, signal.SIGKILL)).start()
     with pytest.raises(ImageError, match="the decoder crashed on it") as caught:
-        own._run("builtins:open", endless, timeout=60)
+        own.run("builtins:open", endless, endless, timeout=60)
     assert "status -9" in caught.value.details[0]
     assert np.array_equal(own.read(picture).pixels, PIXELS)
 
@@ -102,7 +102,7 @@ def test_an_unexpected_fault_names_the_file_and_keeps_its_traceback(
     own: Decoder, picture: Path
 ) -> None:
     with pytest.raises(ImageError, match="failed unexpectedly") as caught:
-        own._run("builtins:int", picture, timeout=60)
+        own.run("builtins:int", picture, str(picture), timeout=60)
     assert str(picture) in caught.value.message
     assert any("ValueError" in line for line in caught.value.details)
 
