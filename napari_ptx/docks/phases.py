@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
@@ -36,6 +36,7 @@ EMPTY = (
     "series are laid on each other."
 )
 _TASKS = "napari_ptx.docks.phase_tasks"
+_LOOK_MS = 400  # a folder is looked into when the typing rests
 _VERDICTS = {
     "good": ("good", "#3fb950", "#116329"),
     "look": ("look at the overlay before you trust it", "#d29922", "#7d4e00"),
@@ -57,10 +58,13 @@ class PhasesDock(Dock):
         self._pair: Pair | None = None
         self._opened: tuple[Any, ...] = ()
         self._hearing = False
+        self._wait = QTimer(self)
+        self._wait.setSingleShot(True)
+        self._wait.setInterval(_LOOK_MS)
         self.setAcceptDrops(True)
 
         self.place = PathEdit("Folder of the CT examination")
-        self.place.line.setPlaceholderText("Folder with DICOM files, volumes or a cohort.csv")
+        self.place.line.setPlaceholderText("Folder, volume or cohort.csv")
         self.place.setToolTip("DICOM folders are searched to their end; a file will do, too")
         self.first = combo("Plain phase", "The phase that stays where it is")
         self.second = combo("Contrast-enhanced phase", "The phase that is laid on the plain one")
@@ -92,6 +96,7 @@ class PhasesDock(Dock):
         self._lay_out()
 
         self.place.changed.connect(self._place_changed)
+        self._wait.timeout.connect(self.look)
         self.first.currentIndexChanged.connect(self._match_second)
         self.second.currentIndexChanged.connect(self._update)
         self.mode.currentTextChanged.connect(self.view.set_mode)
@@ -188,7 +193,13 @@ class PhasesDock(Dock):
             event.acceptProposedAction()
             self.place.path = paths[0]
 
-    def _place_changed(self, place: Path | None) -> None:
+    def _place_changed(self, _place: Path | None) -> None:
+        # While a path is typed, its beginning is a folder, too: the whole disk, at first.
+        self._wait.start()
+
+    def look(self) -> None:
+        """Look what the place that was typed, browsed or dropped holds."""
+        place = self.place.path
         if place is None or not place.exists() or self.hub.blinded:
             return
         self.job.cancel()

@@ -167,6 +167,17 @@ def test_a_cohort_is_offered_by_patient(
     assert dock.primary.text() == "Open"
 
 
+def test_a_path_that_is_being_typed_is_not_looked_into(
+    dock: PhasesDock, made_phases: Path, qtbot
+) -> None:
+    asked = []
+    dock.job.running_changed.connect(lambda running: asked.append(running))
+    dock.place.line.setFocus()
+    qtbot.keyClicks(dock.place.line, str(made_phases))
+    qtbot.waitUntil(lambda: dock.first.count() == 2)
+    assert asked.count(True) == 1
+
+
 def test_every_control_has_a_tooltip_or_says_what_it_is(dock: PhasesDock) -> None:
     for part in (dock.first, dock.second, dock.mode, dock.plane, dock.window, dock.slab):
         assert part.toolTip()
