@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS
+from napari_ptx.stats.draws import PatientDraws, ratio
 from napari_ptx.stats.errors import StatsError
 from napari_ptx.stats.multiplicity import holm
 from napari_ptx.stats.proportions import proportion_limits
@@ -177,11 +178,11 @@ def compare_sensitivity(
     count = None
     if clusters is not None:
         codes, count = cluster_codes(clusters, table.shape[1])
-        draws = _Draws(codes, count, replicates, seed)
+        draws = PatientDraws(codes, count, replicates, seed)
     singles = {}
     for name, row in zip(names, table, strict=True):
         used = ~np.isnan(row)
-        limits = None if draws is None else _limits(draws.share(row, used), confidence)
+        limits = None if draws is None else _limits(_shares(draws, row, used), confidence)
         singles[name] = _single(int(row[used].sum()), int(used.sum()), confidence, limits)
     pairs = []
     for (first, a), (second, b) in itertools.combinations(zip(names, table, strict=True), 2):
@@ -251,23 +252,10 @@ def mcnemar(first_only: int, second_only: int) -> tuple[float, float]:
     return exact, exact - point
 
 
-class _Draws:
-    """The same resampled patients for every statistic: how often each is drawn."""
-
-    def __init__(self, codes: NDArray[np.intp], count: int, replicates: int, seed: int) -> None:
-        drawn = np.random.default_rng(seed).integers(count, size=(replicates, count))
-        places = (drawn + count * np.arange(replicates)[:, np.newaxis]).ravel()
-        flat = np.bincount(places, minlength=replicates * count)
-        self._times = flat.reshape(replicates, count).astype(np.float64)
-        self._codes, self._count = codes, count
-
-    def share(self, values: Floats, used: NDArray[np.bool_]) -> Floats:
-        """Give the mean of the used values in each replicate; NaN where there is none."""
-        sums = np.bincount(self._codes[used], values[used], minlength=self._count)
-        sizes = np.bincount(self._codes[used], minlength=self._count)
-        total = self._times @ sizes
-        shares: Floats = np.full(len(total), np.nan)
-        return np.divide(self._times @ sums, total, out=shares, where=total > 0)
+def _shares(draws: PatientDraws, values: Floats, used: NDArray[np.bool_]) -> Floats:
+    """Give the mean of the used values in each replicate; NaN where there is none."""
+    both = draws.sums([np.where(used, values, 0.0), used])
+    return ratio(both[:, 0], both[:, 1])
 
 
 def _checked(found: Mapping[str, ArrayLike]) -> Floats:
@@ -302,7 +290,7 @@ def _pair(
     b: Floats,
     shared: NDArray[np.bool_],
     singles: Mapping[str, Sensitivity],
-    draws: _Draws | None,
+    draws: PatientDraws | None,
     confidence: float,
 ) -> SensitivityPair:
     x, y = a[shared] == 1.0, b[shared] == 1.0
@@ -311,7 +299,7 @@ def _pair(
     difference = a - b
     limits = p = None
     if draws is not None:
-        replicates = draws.share(difference, shared)
+        replicates = _shares(draws, difference, shared)
         limits, p = _limits(replicates, confidence), _two_sided(replicates)
     return SensitivityPair(
         first=first,
