@@ -10,7 +10,7 @@ they are registered.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from napari_ptx.ct.config import ModelSettings, in_order
 from napari_ptx.ct.errors import CtError
 from napari_ptx.image import CohortError, Image, ImageError, read_cohort, read_image
+from napari_ptx.image.itk import to_itk
 
 AIR_HU = -1024
 ONE_PHASE = "plain"
@@ -261,12 +262,7 @@ def _to_sitk(image: Image) -> sitk.Image:
         pixels = pixels.astype(np.float32)
     elif pixels.dtype.kind in "biu" and pixels.dtype != np.int16:
         pixels = np.clip(pixels, -32768, 32767).astype(np.int16)
-    made = sitk.GetImageFromArray(pixels)
-    made.SetSpacing(image.spacing[::-1])
-    assert image.origin is not None
-    assert image.direction is not None
-    made.SetOrigin(image.origin)
-    made.SetDirection([float(value) for row in image.direction for value in row])
+    made: sitk.Image = to_itk(replace(image, pixels=pixels))
     return made
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from napari_ptx.child import Progress
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.tables import write_table
 from napari_ptx.image import Series, find_series, read_series
 from napari_ptx.image.phase import PHASES
 from napari_ptx.image.write import write_nifti
@@ -113,7 +114,7 @@ def import_patients(
         write_nifti(image, out / file)
         rows.append({"patient": name, "phase": phase, "image": file})
         notes.extend(f"{name} {phase}: {note}" for note in image.notes)
-    _write_table(out / TABLE, rows)
+    _add_rows(out / TABLE, rows)
     return Imported(tuple(rows), tuple(left_out), tuple(notes))
 
 
@@ -130,11 +131,9 @@ def _read_phases(phases: Sequence[str]) -> dict[int | None, str]:
     return given
 
 
-def _write_table(path: Path, rows: Sequence[dict[str, str]]) -> None:
+def _add_rows(path: Path, rows: Sequence[dict[str, str]]) -> None:
     table = pd.DataFrame(rows)
     if path.exists():
         old = pd.read_csv(path, dtype=str)
         table = pd.concat([old, table]).drop_duplicates(["patient", "phase"], keep="last")
-    part = path.with_name(f".{path.name}.part")
-    table.to_csv(part, index=False, lineterminator="\n")
-    part.replace(path)
+    write_table(table, path)

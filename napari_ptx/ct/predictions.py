@@ -15,7 +15,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from napari_ptx.ct.candidates import COLUMNS
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.space import SLOTS
 from napari_ptx.ct.tables import number, read_rows, stop, whole
-from napari_ptx.image import Image, read_image
+from napari_ptx.image import Image, read_image, write_nifti
 
 FORMAT = "napari-ptx ct prediction 1"
 EXAMINED = ("patient", "examined_fraction", "region")
@@ -162,30 +162,18 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
 
 
 def write_label_map(path: Path, labels: Image) -> None:
-    """Write a label map as int16 NIfTI, by a file beside it that then takes its place.
+    """Write a label map as int16 NIfTI.
 
     Raises
     ------
     CtError
         For a map without a place in the patient.
-    OSError
+    ImageError
         If it cannot be written.
     """
-    import SimpleITK as sitk  # noqa: N813 - the name that everybody uses
-
     if labels.origin is None or labels.direction is None:
         raise CtError(f"{path.name}: the map has no place in the patient.")
-    volume: Any = sitk.GetImageFromArray(np.asarray(labels.pixels, dtype=np.int16))
-    volume.SetSpacing([float(step) for step in reversed(labels.spacing)])
-    volume.SetOrigin([float(x) for x in labels.origin])
-    volume.SetDirection([float(x) for row in labels.direction for x in row])
-    scratch = path.with_name(f".part_{path.name}")
-    try:
-        sitk.WriteImage(volume, str(scratch), True)
-    except RuntimeError as error:
-        scratch.unlink(missing_ok=True)
-        raise OSError(str(error).strip().splitlines()[-1]) from None
-    scratch.replace(path)
+    write_nifti(replace(labels, pixels=np.asarray(labels.pixels, dtype=np.int16)), path)
 
 
 def read_predictions(folder: str | Path) -> Predictions:

@@ -12,6 +12,7 @@ import pandas as pd
 from napari_ptx.child import Progress
 from napari_ptx.ct.data import ONE_PHASE, Exam, read_exams
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.tables import write_table
 from napari_ptx.image import Image, ImageError, read_image, write_nifti
 from napari_ptx.image.registration import RegistrationError, register, resample_to
 
@@ -70,8 +71,8 @@ def register_cohort(
     if not listed:
         raise CtError("No patient could be registered.", failed)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
-    _write(table, out / TABLE)
-    _write(pd.DataFrame(listed).fillna(""), out / COHORT)
+    write_table(table, out / TABLE)
+    write_table(pd.DataFrame(listed).fillna(""), out / COHORT)
     return table, failed
 
 
@@ -127,9 +128,3 @@ def _moved(fixed: Image, moving: Image, pixels: Any) -> Image:
 def _place(exam: Exam, phase: str, image: Path, more: Mapping[str, str]) -> dict[str, str]:
     place = {"patient": exam.patient, "phase": phase, "image": str(image), **more}
     return {**place, "split": exam.split} if exam.split else place
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    part = path.with_name(f".{path.name}.part")
-    table.to_csv(part, index=False, lineterminator="\n")
-    part.replace(path)

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
 from napari_ptx.ct.errors import CtError
 
 Row = dict[str, str]
@@ -95,3 +97,10 @@ def whole(row: Row, column: str, place: int, faults: list[str]) -> int:
         faults.append(f"row {place}, column {column!r}: {text!r} is not a number 1, 2, ...")
         return 0
     return int(value)
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole or not at all."""
+    part = path.with_name(f".{path.name}.part")
+    table.to_csv(part, index=False, lineterminator="\n")
+    part.replace(path)

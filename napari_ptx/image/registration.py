@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_ptx.child import Progress
 from napari_ptx.errors import PtxError
+from napari_ptx.image.itk import to_itk
 from napari_ptx.image.types import Image
 
 AIR = -1000
@@ -136,7 +137,7 @@ def resample_to(
         transform.SetMatrix(matrix[:3, :3].ravel().tolist())
         transform.SetTranslation(matrix[:3, 3].tolist())
     made = sitk.Resample(
-        _itk(moving), _itk(fixed), transform, sitk.sitkLinear, outside, sitk.sitkUnknown
+        to_itk(moving), to_itk(fixed), transform, sitk.sitkLinear, outside, sitk.sitkUnknown
     )
     pixels: NDArray[Any] = sitk.GetArrayFromImage(made)
     return pixels
@@ -160,18 +161,9 @@ class _Told:
         self.level()
 
 
-def _itk(image: Image) -> Any:
-    assert image.origin is not None
-    made = sitk.GetImageFromArray(image.pixels)
-    made.SetSpacing(image.spacing[::-1])
-    made.SetOrigin(image.origin)
-    made.SetDirection(np.array(image.direction).ravel().tolist())
-    return made
-
-
 def _working(image: Image) -> Any:
     """Give the part with the body at 2 mm, in 32-bit numbers."""
-    made = sitk.Cast(_cropped(_itk(image)), sitk.sitkFloat32)
+    made = sitk.Cast(_cropped(to_itk(image)), sitk.sitkFloat32)
     old = np.array(made.GetSpacing())
     new = np.maximum(old, _WORKING_SPACING)
     size = [max(1, round(count * was / now)) for count, was, now in

@@ -7,9 +7,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
 
+from napari_ptx.image.itk import to_itk
 from napari_ptx.image.types import Image, ImageError
 
 
@@ -44,12 +44,7 @@ def write_nifti(image: Image, path: str | os.PathLike[str], *, note: str = "") -
     suffix = next((s for s in (".nii.gz", ".nii") if place.name.lower().endswith(s)), None)
     if suffix is None:
         raise ImageError(f"{place} cannot be written: name it .nii.gz or .nii.")
-    volume = sitk.GetImageFromArray(np.ascontiguousarray(image.pixels))
-    volume.SetSpacing([float(step) for step in reversed(image.spacing)])
-    if image.origin is not None:
-        volume.SetOrigin(image.origin)
-    if image.direction is not None:
-        volume.SetDirection([float(v) for row in image.direction for v in row])
+    volume = to_itk(image)
     if note:
         volume.SetMetaData("ITK_FileNotes", note[:79])
     draft = place.with_name(f".{place.name[: -len(suffix)]}.{os.getpid()}.new{suffix}")
