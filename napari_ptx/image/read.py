@@ -168,7 +168,7 @@ def decode(path: str | os.PathLike[str]) -> Image:
         raise ImageError(f"{path} is an address, not a file; download it first.")
     place = Path(path)
     try:
-        reader = _reader(_format(place))
+        reader = _reader(format_of(place))
         return reader(place)
     except ImportError:
         raise  # the installation's fault, not the file's
@@ -226,8 +226,14 @@ def _reader(name: str) -> Callable[[Path], Image]:
     return functools.partial(read_volume, reader_name=name)
 
 
-def _format(path: Path) -> str:
-    """Tell the format by the first bytes."""
+def format_of(path: Path) -> str:
+    """Tell the format by the first bytes.
+
+    Raises
+    ------
+    Unreadable
+        For what is none that can be read.
+    """
     if path.is_dir():
         raise Unreadable("it is a folder; choose one file in it")
     if not path.exists():

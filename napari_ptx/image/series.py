@@ -122,7 +122,7 @@ def find_series(
     paths = sorted(str(path) for path in place.rglob("*") if path.is_file())
     tell = None if progress is None else lambda done, all_: progress(done, all_, "reading headers")
     headers: list[Header]
-    headers, others = (decoder or shared_decoder()).run(
+    headers, damaged, others = (decoder or shared_decoder()).run(
         "napari_ptx.image.series_files:scan",
         place,
         paths,
@@ -131,13 +131,20 @@ def find_series(
     )
     if not headers:
         raise ImageError(
-            f"{place} holds no DICOM image ({len(others)} other files); choose the folder of a "
-            "series."
+            f"{place} holds no DICOM image ({len(damaged) + others} other files); choose the "
+            "folder of a series."
         )
     groups: dict[str, list[Header]] = defaultdict(list)
     for header in headers:
         groups[header.series].append(header)
     found = [series for group in groups.values() for series in _series(place, group)]
+    if damaged:
+        # Nobody knows of which series it was a slice.
+        told = (
+            f"{len(damaged)} DICOM files of the folder are damaged and were left out "
+            f"({Path(damaged[0]).name}, for example)"
+        )
+        found = [replace(one, notes=(*one.notes, told)) for one in found]
     return sorted(found, key=lambda one: (one.number is None, one.number or 0, one.description))
 
 

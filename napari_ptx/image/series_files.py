@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pydicom
-from pydicom.errors import InvalidDicomError
 
 from napari_ptx.image.dicom_space import numbers
-from napari_ptx.image.read import decode
+from napari_ptx.image.foreign import Unreadable
+from napari_ptx.image.read import decode, format_of
 from napari_ptx.image.types import Image
 
 _TAGS = (
@@ -30,6 +30,9 @@ _TAGS = (
     "TemporalPositionIdentifier", "FrameOfReferenceUID", "Rows", "Columns", "NumberOfFrames",
     "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", "ImageType",
 )  # fmt: skip
+
+_DAMAGED = "damaged"
+_CLASS = "MediaStorageSOPClassUID"
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -63,19 +66,28 @@ class Header:
 
 def scan(
     paths: Sequence[str], progress: Callable[[int, int], None] | None = None
-) -> tuple[list[Header], list[str]]:
-    """Read the headers of files; give them, and the files that are not DICOM images."""
-    headers, others = [], []
+) -> tuple[list[Header], list[str], int]:
+    """Read the headers of files.
+
+    Returns
+    -------
+    tuple
+        The headers of DICOM images, the DICOM files that are damaged, and how many files are
+        something else.
+    """
+    headers, damaged, others = [], [], 0
     for done, (path, header) in enumerate(
         zip(paths, _in_parallel(_read_header, paths), strict=True), start=1
     ):
-        if header is None:
-            others.append(path)
-        else:
+        if isinstance(header, Header):
             headers.append(header)
+        elif header == _DAMAGED:
+            damaged.append(path)
+        else:
+            others += 1
         if progress is not None and (done % 20 == 0 or done == len(paths)):
             progress(done, len(paths))
-    return headers, others
+    return headers, damaged, others
 
 
 def read_slices(paths: Sequence[str], progress: Callable[[int, Image], None]) -> None:
@@ -108,19 +120,28 @@ def _in_parallel(function: Callable[[In], Out], items: Sequence[In]) -> Iterator
                 future.cancel()
 
 
-def _read_header(path: str) -> Header | None:
+def _read_header(path: str) -> Header | str | None:
     """Read a header; ``None`` for what is no DICOM image."""
+    try:
+        if format_of(Path(path)) != "dicom":
+            return None
+    except (Unreadable, OSError):
+        return None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            found = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_TAGS))
+            found = pydicom.dcmread(
+                path, force=True, stop_before_pixels=True, specific_tags=list(_TAGS)
+            )
+            meta = getattr(found, "file_meta", {})
+            # pydicom reads past garbage: a whole file at least says what it is.
+            if not ("SeriesInstanceUID" in found or "SOPClassUID" in found or _CLASS in meta):
+                return _DAMAGED
             return _header(Path(path), found)
-        except (InvalidDicomError, OSError, EOFError):
-            return None
         except Exception:
             # As in ``decode``: no list of what pydicom raises on damaged files would be
-            # complete. The file is then among the others, which are counted and named.
-            return None
+            # complete. The file is named to the user.
+            return _DAMAGED
 
 
 def _header(path: Path, found: Any) -> Header | None:

@@ -236,6 +236,18 @@ def test_a_folder_without_images(tmp_path: Path, decoder: Decoder) -> None:
         find_series(tmp_path, decoder=decoder)
 
 
+def test_a_damaged_header_is_told_and_a_bare_file_is_read(tmp_path: Path, decoder: Decoder) -> None:
+    paths = write_series(tmp_path, random_grey((4, 4, 4), np.uint16))
+    # Without preamble and file meta information, as old archives keep them.
+    bare = paths[0].read_bytes()
+    start = bare.index(b"\x08\x00\x18\x00", 140)
+    paths[0].write_bytes(bare[start:])
+    (tmp_path / "broken").write_bytes(paths[1].read_bytes()[:150] + b"\xff" * 60)
+    series = only(tmp_path, decoder)
+    assert series.size == (4, 4, 4)
+    assert any("broken, for example" in note for note in series.notes)
+
+
 def test_a_slice_that_is_cut_off_is_named(tmp_path: Path, decoder: Decoder) -> None:
     paths = write_series(tmp_path, random_grey((3, 32, 32), np.uint16))
     paths[1].write_bytes(paths[1].read_bytes()[:-500])
