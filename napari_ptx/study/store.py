@@ -1,55 +1,29 @@
 """The database behind a study: engine, transactions, schema, and the session locks.
 
-Everything that is particular to SQLite is in this file (and the triggers of the
-first migration); the rest of the room speaks SQLAlchemy only, so that a server
-database can take its place.
+Everything that is particular to SQLite is in this file and ``database`` (and the
+triggers of the first migration); the rest of the room speaks SQLAlchemy only, so that
+a server database can take its place.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import URL
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from napari_ptx.study.database import MAGIC, connected, make_engine, result_code
 from napari_ptx.study.tables import APPEND_ONLY
 from napari_ptx.study.types import StudyError
 
 SCHEMA = "0001"
 """The newest revision in ``migrations``."""
-
-_BUSY_SECONDS = 10
-_SQLITE_MAGIC = b"SQLite format 3\x00"
-_BUSY = "The study is being written to by another program; try again."
-_SENTENCES = {
-    sqlite3.SQLITE_BUSY: _BUSY,
-    sqlite3.SQLITE_LOCKED: _BUSY,
-    sqlite3.SQLITE_FULL: "The disk is full: this was not saved. Make room and try again.",
-    sqlite3.SQLITE_IOERR: (
-        "The disk reports an error: this was not saved. Make sure that the disk is there and "
-        "has room, and try again."
-    ),
-    sqlite3.SQLITE_READONLY: (
-        "The study or its folder is read-only: nothing can be saved. Move it to a folder of "
-        "your own."
-    ),
-    sqlite3.SQLITE_PERM: "The study file may not be opened; check its permissions.",
-    sqlite3.SQLITE_CANTOPEN: (
-        "The study cannot be opened for writing; check the permissions of its folder."
-    ),
-    sqlite3.SQLITE_CORRUPT: "The study file is damaged; take the newest copy from your backup.",
-    sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx study.",
-}
-"""What a user can mend, by SQLite's primary result codes."""
 
 
 class Store:
@@ -63,7 +37,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._engine = _engine(path)
+        self._engine = make_engine(path)
         # The same pool; transactions begin with the right to write.
         self._writer = self._engine.execution_options(ptx_write=True)
 
@@ -80,10 +54,10 @@ class Store:
             raise StudyError(f"There is no study file {path}; check the path.")
         try:
             with path.open("rb") as file:
-                magic = file.read(len(_SQLITE_MAGIC))
+                magic = file.read(len(MAGIC))
         except OSError as error:
             raise StudyError(f"{path} cannot be read ({error.strerror}).") from error
-        if magic != _SQLITE_MAGIC:
+        if magic != MAGIC:
             raise StudyError(f"{path} is not a napari-ptx study.")
         store = cls(path)
         try:
@@ -97,7 +71,7 @@ class Store:
     def create(cls, path: Path) -> Store:
         """Make a new database with the newest schema in a file that is not there yet."""
         store = cls(path)
-        with store._connection(store._writer) as connection:
+        with connected(store._writer) as connection:
             _upgrade(connection)
         return store
 
@@ -108,14 +82,14 @@ class Store:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Give a session that sees one state of the record."""
-        with self._connection(self._engine) as connection, Session(connection) as session:
+        with connected(self._engine) as connection, Session(connection) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are on disk when the block ends, or not at all."""
         with (
-            self._connection(self._writer) as connection,
+            connected(self._writer) as connection,
             Session(connection, expire_on_commit=False) as session,
         ):
             yield session
@@ -130,11 +104,11 @@ class Store:
         transaction that it came from.
         """
         found: list[tuple[str, str]] = []
-        with self._connection(self._engine) as connection:
+        with connected(self._engine) as connection:
             try:
                 lines = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
             except DBAPIError as error:
-                if _code(error) != sqlite3.SQLITE_CORRUPT:
+                if result_code(error) != sqlite3.SQLITE_CORRUPT:
                     raise
                 lines = [str(error.orig)]
             found += [("file", f"The file is damaged: {line}.") for line in lines if line != "ok"]
@@ -184,19 +158,8 @@ class Store:
             ) from None
         return lock
 
-    @contextmanager
-    def _connection(self, engine: Engine) -> Iterator[Connection]:
-        """Connect, and turn what a user can mend into a sentence."""
-        try:
-            with engine.connect() as connection:
-                yield connection
-        except DBAPIError as error:
-            if _code(error) not in _SENTENCES:
-                raise
-            raise StudyError(_SENTENCES[_code(error)]) from None
-
     def _migrate(self) -> None:
-        with self._connection(self._engine) as connection:
+        with connected(self._engine) as connection:
             names = set(
                 connection.scalars(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
             )
@@ -213,13 +176,8 @@ class Store:
                 f"{self.path} was made by a newer version of napari-ptx (schema {revision}, "
                 f"this one knows {SCHEMA}); update napari-ptx."
             )
-        with self._connection(self._writer) as connection:
+        with connected(self._writer) as connection:
             _upgrade(connection)
-
-
-def _code(error: DBAPIError) -> int:
-    """Give SQLite's primary result code; 0 for anything else."""
-    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
 
 
 def _scripts() -> str:
@@ -252,35 +210,3 @@ def _expected_schema() -> dict[tuple[str, str], str | None]:
             return _schema(connection)
     finally:
         engine.dispose()
-
-
-def _engine(path: Path) -> Engine:
-    engine = create_engine(
-        URL.create("sqlite+pysqlite", database=os.fspath(path)),
-        # An error text must not carry outlines, names or codes into a log.
-        hide_parameters=True,
-        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: Any, _: Any) -> None:
-        # The driver must not begin transactions by itself: see ``begin``.
-        connection.isolation_level = None
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode = WAL",
-            "synchronous = FULL",
-            "foreign_keys = ON",
-            f"busy_timeout = {_BUSY_SECONDS * 1000}",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A reader that later wants to write can fail at once, however long the busy
-        # timeout is; a writer therefore asks for the lock when it begins.
-        write = connection.get_execution_options().get("ptx_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
-
-    return engine

@@ -1,0 +1,100 @@
+"""SQLite as the record needs it: engine, transactions, and errors as sentences.
+
+What is particular to SQLite is here and in ``store``; the rest of the room speaks
+SQLAlchemy only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+
+from napari_ptx.study.types import StudyError
+
+MAGIC = b"SQLite format 3\x00"
+"""The first bytes of every SQLite file."""
+
+_BUSY_SECONDS = 10
+_BUSY = "The {what} is being written to by another program; try again."
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: _BUSY,
+    sqlite3.SQLITE_LOCKED: _BUSY,
+    sqlite3.SQLITE_FULL: "The disk is full: this was not saved. Make room and try again.",
+    sqlite3.SQLITE_IOERR: (
+        "The disk reports an error: this was not saved. Make sure that the disk is there and "
+        "has room, and try again."
+    ),
+    sqlite3.SQLITE_READONLY: (
+        "The {what} or its folder is read-only: nothing can be saved. Move it to a folder of "
+        "your own."
+    ),
+    sqlite3.SQLITE_PERM: "The {what} file may not be opened; check its permissions.",
+    sqlite3.SQLITE_CANTOPEN: (
+        "The {what} cannot be opened for writing; check the permissions of its folder."
+    ),
+    sqlite3.SQLITE_CORRUPT: "The {what} file is damaged; take the newest copy from your backup.",
+    sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx {what}.",
+}
+"""What a user can mend, by SQLite's primary result codes."""
+
+
+def make_engine(path: Path) -> Engine:
+    """Give an engine on a file: WAL, every commit on the disk, foreign keys held.
+
+    Transactions of ``engine.execution_options(ptx_write=True)`` begin with the right to
+    write.
+    """
+    engine = create_engine(
+        URL.create("sqlite+pysqlite", database=os.fspath(path)),
+        # An error text must not carry outlines, names or codes into a log.
+        hide_parameters=True,
+        connect_args={"timeout": _BUSY_SECONDS, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        # The driver must not begin transactions by itself: see ``begin``.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"busy_timeout = {_BUSY_SECONDS * 1000}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A reader that later wants to write can fail at once, however long the busy
+        # timeout is; a writer therefore asks for the lock when it begins.
+        write = connection.get_execution_options().get("ptx_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+@contextmanager
+def connected(engine: Engine, what: str = "study") -> Iterator[Connection]:
+    """Connect, and turn what a user can mend into a ``StudyError`` about ``what``."""
+    try:
+        with engine.connect() as connection:
+            yield connection
+    except DBAPIError as error:
+        if result_code(error) not in _SENTENCES:
+            raise
+        raise StudyError(_SENTENCES[result_code(error)].format(what=what)) from None
+
+
+def result_code(error: DBAPIError) -> int:
+    """Give SQLite's primary result code; 0 for anything else."""
+    return int(getattr(error.orig, "sqlite_errorcode", 0)) & 0xFF
