@@ -1,6 +1,7 @@
 """The record of a reader study: who reads what, when, blinded, and nothing is ever lost.
 
-``Study`` is the coordinator's side, ``Desk`` the reader's.
+``Study`` is the coordinator's side, ``Desk`` the reader's. ``GlandRecord`` keeps what was
+decided on the glands of a CT prediction.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ptx.study.desk import Desk
+    from napari_ptx.study.gland_record import Decision, GlandRecord
     from napari_ptx.study.protocol import Protocol
     from napari_ptx.study.study import Study
     from napari_ptx.study.types import (
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CaseInfo",
+    "Decision",
     "Desk",
     "DeskCase",
     "Draft",
+    "GlandRecord",
     "Problem",
     "Protocol",
     "Reading",
@@ -37,7 +41,13 @@ __all__ = [
     "StudyError",
 ]
 
-_HOMES = {"Desk": "desk", "Protocol": "protocol", "Study": "study"}
+_HOMES = {
+    "Decision": "gland_record",
+    "Desk": "desk",
+    "GlandRecord": "gland_record",
+    "Protocol": "protocol",
+    "Study": "study",
+}
 
 
 def __getattr__(name: str) -> Any:
