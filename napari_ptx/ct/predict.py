@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from napari_ptx.ct.inference import Blend, Box, sweep
 from napari_ptx.ct.predictions import (
     EXAMINED,
     Predictions,
+    chance_map_name,
     label_map_name,
     write_label_map,
     write_predictions,
@@ -31,7 +33,7 @@ from napari_ptx.ct.region import SEARCHES, search_region
 from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.sampling import normalise
 from napari_ptx.ct.space import body_centre
-from napari_ptx.image import Image
+from napari_ptx.image import Image, write_nifti
 from napari_ptx.learn.manifest import file_sha256
 
 _MARGIN = 2
@@ -73,6 +75,7 @@ def predict(
     search: str = "bed",
     engine: str = "auto",
     candidates: CandidateSettings | None = None,
+    probability: bool = True,
     progress: Progress | None = None,
 ) -> Predictions:
     """Run a model over a cohort and write what it found.
@@ -93,6 +96,8 @@ def predict(
         "auto", "fp32" or "bf16"; see ``engine.choose``.
     candidates
         How candidates are made of probabilities.
+    probability
+        Write the map of probabilities of each patient, too (of several classes the highest).
     progress
         Called before each patch.
 
@@ -113,7 +118,7 @@ def predict(
     chosen.prepare(model.network)
     out.mkdir(parents=True, exist_ok=True)
     (out / "prediction.json").unlink(missing_ok=True)
-    tables, rows, labels, hashes = [], [], {}, {}
+    tables, rows, labels, chances, hashes = [], [], {}, {}, {}
     for number, exam in enumerate(exams):
 
         def told(patch: int, patches: int, text: str, at: int = number, of: Exam = exam) -> None:
@@ -128,6 +133,11 @@ def predict(
         write_label_map(path, found)
         tables.append(table)
         labels[exam.patient] = path
+        if probability:
+            chances[exam.patient] = out / chance_map_name(exam.patient)
+            write_nifti(_chance_map(answer), chances[exam.patient])
+        else:  # one of an earlier prediction would be taken for this one's
+            (out / chance_map_name(exam.patient)).unlink(missing_ok=True)
         rows.append((exam.patient, answer.examined_fraction, answer.region))
         hashes[exam.patient] = {p: file_sha256(exam.images[p]) for p in exam.phases}
     full = [table for table in tables if len(table)]
@@ -137,7 +147,9 @@ def predict(
     about["registration_residual_mm"] = {
         exam.patient: residuals[exam.patient] for exam in exams if exam.patient in residuals
     }
-    predictions = Predictions(joined, pd.DataFrame(rows, columns=list(EXAMINED)), labels, about)
+    about["cohort"] = _relative(cohort, out)
+    examined = pd.DataFrame(rows, columns=list(EXAMINED))
+    predictions = Predictions(joined, examined, labels, about, chances)
     write_predictions(out, predictions)
     return predictions
 
@@ -259,6 +271,26 @@ def _found(
     )
     full[place] = found.labels.pixels
     return found.table, native.image(full)
+
+
+def _chance_map(answer: Answer) -> Image:
+    """Give the probabilities in 1/255 on the grid of the first phase's file."""
+    native = answer.volume.native
+    full = np.zeros(native.shape, dtype=np.uint8)
+    part, place = _cut_grid(native, answer.volume.grid, answer.box)
+    source = _sub_grid(answer.volume.grid, answer.box)
+    # int16, the smallest type that is resampled: a whole neck in float32 is half a gigabyte.
+    counted = np.rint(answer.chance.max(axis=0) * np.float16(255)).astype(np.int16)
+    full[place] = np.clip(resample(source.image(counted), part, 0), 0, 255)
+    return native.image(full)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Give a path as the folder's files may name it, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:  # another drive
+        return str(path.absolute())
 
 
 def _classes(chance: NDArray[np.float32], settings: ModelSettings) -> NDArray[np.int16]:

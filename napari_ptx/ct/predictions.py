@@ -5,6 +5,7 @@
     candidates.csv               a row per candidate: ``candidates.COLUMNS``
     examined.csv                 a row per patient: patient, examined_fraction, region
     <patient>_candidates.nii.gz  the candidates' numbers, on the grid of the plain image
+    <patient>_chance.nii.gz      probabilities in 1/255, on the same grid, where they were kept
     prediction.json              model, configuration, hashes, registration residuals
 """
 
@@ -54,13 +55,18 @@ class Predictions:
         file that holds it. May be empty: the rule of centroids needs none.
     about
         What made it: ``model``, ``configuration``, hashes; ``registration_residual_mm`` by
-        patient where known; ``note``, what the data were.
+        patient where known; ``note``, what the data were; ``cohort``, the table, where the
+        folder can name it.
+    chances
+        For each patient the file with the model's probabilities, where they were kept: uint8,
+        probability times 255, on the patient's plain grid.
     """
 
     candidates: pd.DataFrame
     examined: pd.DataFrame
     labels: Mapping[str, Image | Path] = field(default_factory=dict)
     about: Mapping[str, Any] = field(default_factory=dict)
+    chances: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def patients(self) -> tuple[str, ...]:
@@ -98,12 +104,21 @@ def label_map_name(patient: str) -> str:
     CtError
         For a patient's code that cannot stand in the name of a file.
     """
+    return f"{_file_stem(patient)}_candidates.nii.gz"
+
+
+def chance_map_name(patient: str) -> str:
+    """Give the name of the file with the probabilities of a patient; as ``label_map_name``."""
+    return f"{_file_stem(patient)}_chance.nii.gz"
+
+
+def _file_stem(patient: str) -> str:
     if not _PATIENT.fullmatch(patient) or patient.strip(". ") != patient:
         raise CtError(
             f"The patient {patient!r} cannot stand in the name of a file; use letters, digits, "
             "- and _."
         )
-    return f"{patient}_candidates.nii.gz"
+    return patient
 
 
 def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Path, ...]:
@@ -111,7 +126,7 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
 
     ``prediction.json`` is written last: a folder without it is not complete. A long run need
     not hold all maps: it writes each as ``folder / label_map_name(patient)`` by
-    ``write_label_map``, and gives that path here.
+    ``write_label_map``, and gives that path here. Probabilities are given as files only.
 
     Returns
     -------
@@ -126,12 +141,15 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
     """
     place = Path(folder)
     known = set(predictions.patients)
-    strangers = {*predictions.candidates["patient"], *predictions.labels} - known
+    strangers = {
+        *predictions.candidates["patient"], *predictions.labels, *predictions.chances
+    } - known  # fmt: skip
     stop(
         [f"patient {name}" for name in sorted(map(str, strangers))],
         "Every patient with a candidate or a map of candidates must be among those examined",
     )
     names = {patient: label_map_name(patient) for patient in predictions.labels}
+    kept = {patient: chance_map_name(patient) for patient in predictions.chances}
     try:
         place.mkdir(parents=True, exist_ok=True)
         (place / "prediction.json").unlink(missing_ok=True)
@@ -139,10 +157,12 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
         for patient, name in names.items():
             labels = predictions.labels[patient]
             if isinstance(labels, Path):
-                if labels.resolve() != (place / name).resolve():
-                    shutil.copyfile(labels, place / name)
+                _copy(labels, place / name)
             else:
                 write_label_map(place / name, labels)
+            written.append(place / name)
+        for patient, name in kept.items():
+            _copy(predictions.chances[patient], place / name)
             written.append(place / name)
         for name, table, columns in (
             ("candidates.csv", predictions.candidates, COLUMNS),
@@ -159,6 +179,11 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
             "another folder."
         ) from error
     return (*written, place / "prediction.json")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.resolve() != target.resolve():
+        shutil.copyfile(source, target)
 
 
 def write_label_map(path: Path, labels: Image) -> None:
@@ -204,7 +229,9 @@ def read_predictions(folder: str | Path) -> Predictions:
         path = place / label_map_name(patient)
         if path.is_file():
             labels[patient] = path
-    return Predictions(candidates, examined, labels, about)
+    chances = {patient: place / chance_map_name(patient) for patient in examined["patient"]}
+    chances = {patient: path for patient, path in chances.items() if path.is_file()}
+    return Predictions(candidates, examined, labels, about, chances)
 
 
 def _read_examined(path: Path) -> pd.DataFrame:

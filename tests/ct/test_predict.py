@@ -150,3 +150,22 @@ def test_what_cannot_be_predicted_is_refused(cohort, model, tmp_path):
     with pytest.raises(CtError, match="none of the model's"):
         predict(other, cohort, tmp_path / "out")
     assert open_model(tmp_path / "m").note == "balls"
+
+
+def test_probabilities_are_kept_on_the_grid_of_the_file(cohort, model, tmp_path):
+    model = replace(model, settings=replace(SETTINGS, spacing=(1.5, 0.8, 0.8)))
+    predict(model, cohort, tmp_path / "out", engine="fp32")
+    read = read_predictions(tmp_path / "out")
+    assert (tmp_path / "out" / read.about["cohort"]).resolve() == cohort.resolve()
+    chance = read_image(read.chances["p0"])
+    labels = read.label_map("p0")
+    assert chance.pixels.dtype == np.uint8
+    assert chance.shape == labels.shape
+    assert np.allclose(chance.origin, labels.origin)
+    # Candidates reach down to a probability of 0.2, and have a voxel of 0.5.
+    assert chance.pixels[labels.pixels > 0].min() >= 0.2 * 255 - 3
+    assert all(chance.pixels[labels.pixels == n].max() >= 0.5 * 255 - 3 for n in (1, 2))
+    assert np.median(chance.pixels[labels.pixels == 0]) <= 1
+    # Without them, one of an earlier prediction is not taken for this one's.
+    predict(model, cohort, tmp_path / "out", engine="fp32", probability=False)
+    assert read_predictions(tmp_path / "out").chances == {}

@@ -39,6 +39,13 @@ def predict(
     engine: Annotated[
         EngineName, typer.Option(help="The number format; auto: a self-test chooses.")
     ] = EngineName.auto,
+    probability: Annotated[
+        bool,
+        typer.Option(
+            "--probability/--no-probability",
+            help="Keep the map of probabilities of each patient, too (a few MB).",
+        ),
+    ] = True,
     json: Json = False,
 ) -> None:
     """Look for glands: a map and a table of candidates, and what was not examined.
@@ -51,7 +58,15 @@ def predict(
 
     opened = open_model(model)
     with running("Predicting") as progress:
-        found = do(opened, cohort, out, search=search.value, engine=engine.value, progress=progress)
+        found = do(
+            opened,
+            cohort,
+            out,
+            search=search.value,
+            engine=engine.value,
+            probability=probability,
+            progress=progress,
+        )
     chosen = found.about["configuration"]["engine"]
     if json:
         answer = {
