@@ -15,6 +15,11 @@ from napari_ptx.image import Image
 SLOTS = ("right_superior", "left_superior", "right_inferior", "left_inferior", "ectopic")
 """Where a gland lies."""
 
+SITES = (
+    "thymic", "mediastinum", "intrathyroid", "carotid_sheath", "retrooesophageal", "jaw_angle",
+)  # fmt: skip
+"""Where an ectopic gland lies. A person may say it; geometry alone does not tell."""
+
 REACH_MM = (35.0, 35.0, 50.0)
 """How far from the centre along x, y, z (mm) a gland still has a slot; beyond, it is ectopic."""
 
@@ -136,6 +141,21 @@ def slot_of(position: Sequence[float], centre: Sequence[float]) -> str:
         return "ectopic"
     side = "left" if offset[0] > 0.0 else "right"
     return f"{side}_{'superior' if offset[2] > 0.0 else 'inferior'}"
+
+
+def slot_of_word(word: str) -> str:
+    """Give the slot that a slot or a site belongs to: every site is ectopic.
+
+    Raises
+    ------
+    CtError
+        For a word that is none of ``SLOTS`` and ``SITES``.
+    """
+    if word in SLOTS:
+        return word
+    if word in SITES:
+        return "ectopic"
+    raise CtError(f"{word!r} is neither a slot nor a site: {', '.join((*SLOTS, *SITES))}.")
 
 
 def body_centre(image: Image) -> tuple[float, float, float]:
