@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.ct import evaluate, predict, register, series, simulate, train
+from napari_ptx.cli.ct import evaluate, predict, register, review, series, simulate, train
 
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
@@ -15,5 +15,6 @@ app.command("import")(series.import_)
 app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
+app.command("review")(review.review)
 app.command("register")(register.register)
 app.command("simulate")(simulate.simulate)
