@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtWidgets import QWidget
 
+    from napari_ptx.docks.phase_tasks import OpenPhases
+    from napari_ptx.docks.phase_view import PhaseView
     from napari_ptx.study import Desk, Study
     from napari_ptx.ultrasound import Predictions
 
@@ -34,6 +36,7 @@ DOCKS: Mapping[str, str] = {
     "Predictions": "napari_ptx.docks.predictions:PredictionsDock",
     "Comparison": "napari_ptx.docks.comparison:ComparisonDock",
     "Phases": "napari_ptx.docks.phases:PhasesDock",
+    "Glands": "napari_ptx.docks.glands:GlandsDock",
 }
 """The docks by the name they have in the manifest."""
 
@@ -63,6 +66,8 @@ class Hub:
     """A predictions table was opened or closed, or a reader's session hides or frees it."""
     threshold_changed = Signal()
     """A model's threshold was set by hand, or put back (``threshold_overrides``)."""
+    phases_changed = Signal()
+    """Other CT phases are shown, or none (``phases``)."""
     prediction_wanted = Signal(int)
     """The Predictions dock is to show this row of the table (``wanted_row``)."""
 
@@ -77,6 +82,9 @@ class Hub:
         self._predictions: Predictions | None = None
         self.threshold_overrides: dict[str, float] = {}
         self.wanted_row: int | None = None
+        self.phases: OpenPhases | None = None
+        """The CT phases that are shown: whose, of which files, how they were registered."""
+        self._phase_view: PhaseView | None = None
 
     @property
     def blinded(self) -> bool:
@@ -122,6 +130,7 @@ class Hub:
         except PtxError as error:
             show_error(str(error))
             return None
+        self.close_phases()
         # Docks that show other readers' work clear it before the reader sees anything.
         self.desk_changed.emit()
         self._tell_predictions()
@@ -136,6 +145,34 @@ class Hub:
             self.desk_changed.emit()
             desk.close()
             self._tell_predictions()
+
+    # The phases
+
+    @property
+    def phase_view(self) -> PhaseView:
+        """The one view of CT phases of this viewer; several docks use it."""
+        from napari_ptx.docks.phase_view import PhaseView
+
+        if self._phase_view is None:
+            viewer = self._viewer()
+            assert viewer is not None
+            self._phase_view = PhaseView(viewer)
+        return self._phase_view
+
+    def show_phases(self, phases: OpenPhases) -> None:
+        """Show CT phases in place of those that are shown; never while a reader is at work."""
+        if not self.blinded:
+            self.phase_view.show(phases.pair, phases.names)
+            self.phases = phases
+            self.phases_changed.emit()
+
+    def close_phases(self) -> None:
+        """Take the phases away, with everything that lies over them."""
+        if self._phase_view is not None:
+            self._phase_view.close()
+        if self.phases is not None:
+            self.phases = None
+            self.phases_changed.emit()
 
     # The predictions
 
@@ -242,7 +279,9 @@ class Hub:
         self._living -= 1
         if self._living > 0:
             return
-        # The window is gone, and with it all who would listen: nothing is emitted.
+        # The window is gone, and with it all who would listen: nothing is emitted. The view
+        # holds the viewer, which holds this hub.
+        self.phases = self._phase_view = None
         desk, self.desk = self.desk, None
         if desk is not None:
             desk.close()

@@ -91,6 +91,31 @@ REVIEW: tuple[Shortcut, ...] = (
 """The keys on a case that the Predictions dock shows; napari's own stay."""
 
 
+GLANDS: tuple[Shortcut, ...] = (
+    Shortcut("A", "accept", "Accept the gland", "edit"),
+    Shortcut("X", "reject", "Reject the gland", "edit"),
+    Shortcut("D", "slot", "Say where the gland lies, on the picture of the neck", "edit"),
+    Shortcut("T", "truth", "Say what surgery or pathology found, on the same picture", "edit"),
+    Shortcut("Control-Z", "undo", "Take back your last decision", "edit"),
+    Shortcut("M", "missed", "Add a gland that the model missed: click it", "tools"),
+    Shortcut("E", "edit", "Edit the gland with the brush, in a copy", "tools"),
+    Shortcut("Escape", "cancel", "Give up what was begun", "tools"),
+    Shortcut("Down", "next_gland", "The next gland of the table", "view"),
+    Shortcut("Up", "gland_before", "The gland before in the table", "view"),
+    Shortcut("H", "hide", "Hold to hide the glands", "view", hold=True),
+    Shortcut("Enter", "primary", "What the button at the bottom right says", "case"),
+    Shortcut("J", "next_case", "The next patient", "case"),
+    Shortcut("K", "back", "The patient before", "case"),
+)
+"""The keys on the phases and candidates of the Glands dock; napari's other keys stay."""
+
+GLAND_EDIT: tuple[Shortcut, ...] = (
+    Shortcut("Enter", "keep", "Keep the mask", "tools"),
+    Shortcut("Escape", "give_up", "Give up the mask", "tools"),
+)
+"""The keys on the copy of a gland that is edited; napari's brush and its undo stay."""
+
+
 def label(action: str) -> str:
     """Give the first key of an action, as a person reads it."""
     return next(shortcut.label for shortcut in READING if shortcut.action == action)
@@ -115,9 +140,13 @@ def unbind(layer: Layer) -> None:
     layer.bind_key(..., None)
 
 
-def bind_review(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
-    """Bind the keys that walk through predicted cases on a layer of such a case."""
-    for shortcut in REVIEW:
+def bind_review(
+    layer: Layer,
+    actions: Mapping[str, Callable[..., Any]],
+    table: Iterable[Shortcut] = REVIEW,
+) -> None:
+    """Bind some of the keys on a layer: by default those that walk through predicted cases."""
+    for shortcut in table:
         layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
 
 

@@ -192,6 +192,34 @@ def add_map(
     )
 
 
+def add_glands(
+    viewer: Viewer,
+    labels: NDArray[Any],
+    image: Image,
+    *,
+    name: str,
+    corner: Sequence[int] = (0, 0, 0),
+    **options: Any,
+) -> napari.layers.Labels:
+    """Lay the instances of glands over a volume.
+
+    Parameters
+    ----------
+    labels
+        Integers ``(z, y, x)`` on the grid of the image, or a part of it.
+    corner
+        The voxel of the image where the part begins.
+    """
+    known = grid(image)
+    return viewer.add_labels(
+        labels,
+        name=name,
+        translate=tuple(at * step for at, step in zip(corner, known["scale"], strict=True)),
+        metadata={"ptx": {"kind": "glands"}},
+        **(known | options),
+    )
+
+
 def add_blend(
     viewer: Viewer, blend: Blend, image: Image, *, name: str, **options: Any
 ) -> napari.layers.Image:

@@ -49,6 +49,36 @@ class Pair:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class OpenPhases:
+    """A pair of phases that is shown, and where it came from.
+
+    Parameters
+    ----------
+    pair
+        The pixels, on one grid.
+    names
+        Of the two phases as the layers have them; the second "" where only one was opened.
+    sources
+        Where each was read from; the second ``None`` where only one was opened.
+    patient
+        Whose they are: of the table, or the name of the folder.
+    resampled
+        Whether slices that are no regular grid were interpolated.
+    """
+
+    pair: Pair
+    names: tuple[str, str]
+    sources: tuple[Source, Source | None]
+    patient: str = ""
+    resampled: bool = False
+
+    @property
+    def registration(self) -> Registration | None:
+        """The motion between them, or ``None`` where they lie where their files say."""
+        return self.pair.registration
+
+
 @dataclass(frozen=True)
 class Choice:
     """A volume that can be opened.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from napari_ptx.docks.layers import add_blend, add_image
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.layers import Image as ImageLayer
+    from napari.layers import Layer
 
     from napari_ptx.docks.phase_tasks import Pair
 
@@ -46,7 +47,11 @@ class PhaseView:
         self.viewer = viewer
         self.pair: Pair | None = None
         self.mode = MODES[0]
+        self.plane = next(iter(PLANES))
+        self.window = next(iter(WINDOWS.values()))
+        self.slab = 0.0
         self._layers: dict[str, ImageLayer] = {}
+        self._covers: dict[str, tuple[Layer, Layer | None]] = {}
         self._letters: EdgeLetters | None = None
 
     @property
@@ -54,8 +59,14 @@ class PhaseView:
         """Whether the layers are there."""
         return bool(self._layers)
 
-    def show(self, pair: Pair, names: tuple[str, str], window: tuple[float, float]) -> None:
-        """Show a pair in place of the one that is shown."""
+    @property
+    def layers(self) -> tuple[ImageLayer, ...]:
+        """The layers of the phases themselves, as long as a user has not removed them."""
+        return tuple(self._layers.values()) if self._alive() else ()
+
+    def show(self, pair: Pair, names: tuple[str, str]) -> None:
+        """Show a pair in place of the one that is shown; it is looked at in the same way."""
+        window = self.window
         place = self.viewer.dims.point if self.shown and self._same_grid(pair) else None
         self._remove()
         self.pair = pair
@@ -83,6 +94,8 @@ class PhaseView:
             self.viewer.dims.point = place
         else:
             self.viewer.dims.point = tuple(sum(ends) / 2 for ends in self._body())
+        self.set_plane(self.plane)
+        self.set_slab(self.slab)
 
     def set_mode(self, mode: str) -> None:
         """Show the phases in one of ``MODES``."""
@@ -103,19 +116,69 @@ class PhaseView:
             second.blending = "additive" if overlaid else "translucent_no_depth"
         grid = self.viewer.canvas.grid
         wanted = mode == "side by side" and second is not None
+        left, right = self._arrange(wanted)
         grid.shape = (1, 2) if wanted else (-1, -1)
-        # In a grid each layer has a cell, hidden or not: the two blends share the phases' cells.
-        grid.stride = 2 if wanted else 1
-        if wanted:
-            self._order(("first", "difference", "second", "checkerboard"))
-        else:
-            self._order(("first", "second", "checkerboard", "difference"))
+        # In a grid each layer has a cell, hidden or not: the two blends share the phases' cells,
+        # and so does what lies over them.
+        grid.stride = len(left) if wanted else 1
+        self._order((*left, *right))
         if grid.enabled != wanted:
             grid.enabled = wanted
             self.fit()  # half the canvas is another size
 
+    def _arrange(self, apart: bool) -> tuple[list[Layer], list[Layer]]:
+        """Give the layers of the left and of the right half, from below; at once: all left."""
+        held = self._layers
+        alive = self.viewer.layers
+        covers = [
+            (one, other)
+            for one, other in self._covers.values()
+            if one in alive and (other is None or other in alive)
+        ]
+        if apart:
+            left = [held["first"], held["difference"], *(one for one, _ in covers)]
+            right = [held["second"], held["checkerboard"]]
+            right += [other for _, other in covers if other is not None]
+        else:
+            names = ("first", "second", "checkerboard", "difference")
+            left = [held[name] for name in names if name in held]
+            left += [layer for pair in covers for layer in pair if layer is not None]
+            right = []
+        for _, other in covers:
+            if other is not None:
+                other.visible = apart
+        return left, right
+
+    def cover(self, name: str, layers: tuple[Layer, Layer | None] | None) -> None:
+        """Lay layers over the phases, or take away (``None``) those of that name.
+
+        Parameters
+        ----------
+        name
+            What they are; those of the same name before are removed from the viewer.
+        layers
+            Already in the viewer, on the grid of the first phase: one for the first phase, and
+            a twin for the second, which is seen side by side alone (``None`` where there is no
+            second phase; see ``twins``).
+        """
+        for layer in self._covers.pop(name, ()):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        if layers is not None:
+            self._covers[name] = layers
+        if self._alive():
+            active = self.viewer.layers.selection.active
+            self.set_mode(self.mode)
+            self.viewer.layers.selection.active = active
+
+    @property
+    def twins(self) -> bool:
+        """Whether what lies over the phases needs a twin for the second."""
+        return "second" in self._layers
+
     def set_plane(self, plane: str) -> None:
         """Look at axial, coronal or sagittal slices."""
+        self.plane = plane
         if not self._alive():
             return
         order, orientation, letters = PLANES[plane]
@@ -143,6 +206,7 @@ class PhaseView:
 
     def set_window(self, window: tuple[float, float]) -> None:
         """Set black and white (HU) of both phases."""
+        self.window = window
         if self._alive():
             self._layers["first"].contrast_limits = window
             if "second" in self._layers:
@@ -150,6 +214,7 @@ class PhaseView:
 
     def set_slab(self, thickness: float) -> None:
         """Show the brightest values of a slab of this thickness (mm); 0: one slice."""
+        self.slab = thickness
         if not self._alive():
             return
         for name in ("first", "second"):
@@ -159,15 +224,47 @@ class PhaseView:
         self.viewer.dims.margin_left = half
         self.viewer.dims.margin_right = half
 
-    def values_at(self, world: tuple[float, ...]) -> tuple[int, int | None] | None:
-        """Give the Hounsfield units of both phases at a place of the world, or ``None``."""
+    def go(self, place: Sequence[float]) -> None:
+        """Look at a place of the patient (x, y, z in mm, LPS): in every plane, and centred."""
+        if not self._alive() or self.pair is None:
+            return
+        world = self.world_of(place)
+        self.viewer.dims.point = world
+        camera = self.viewer.scene.camera
+        camera.center = (0.0, *(world[axis] for axis in self.viewer.dims.order[-2:]))
+
+    def world_of(self, place: Sequence[float]) -> tuple[float, float, float]:
+        """Give where a place of the patient (x, y, z in mm, LPS) lies in the viewer (z, y, x)."""
+        assert self.pair is not None
+        first = self.pair.first
+        offset = np.asarray(place, dtype=float) - np.array(first.origin)
+        x, y, z = (np.array(first.direction).T @ offset).tolist()
+        return z, y, x
+
+    def patient_of(self, world: Sequence[float]) -> tuple[float, float, float]:
+        """Give the place of the patient (LPS) of one in the viewer; undoes ``world_of``."""
+        assert self.pair is not None
+        first = self.pair.first
+        moved = np.array(first.direction) @ np.asarray(world, dtype=float)[::-1]
+        x, y, z = (moved + np.array(first.origin)).tolist()
+        return x, y, z
+
+    def index_of(self, world: Sequence[float]) -> tuple[int, int, int] | None:
+        """Give the voxel at a place of the viewer, or ``None`` outside of the volume."""
         if not self._alive() or self.pair is None or len(world) != 3:
             return None
         index = np.rint(self._layers["first"].world_to_data(world)).astype(int)
         shape = self.pair.first.shape
         if any(not 0 <= place < count for place, count in zip(index, shape, strict=True)):
             return None
-        place = tuple(index)
+        z, y, x = index.tolist()
+        return z, y, x
+
+    def values_at(self, world: tuple[float, ...]) -> tuple[int, int | None] | None:
+        """Give the Hounsfield units of both phases at a place of the world, or ``None``."""
+        place = self.index_of(world)
+        if place is None or self.pair is None:
+            return None
         second = None if self.pair.second is None else int(self.pair.second[place])
         return int(self.pair.first.pixels[place]), second
 
@@ -203,17 +300,20 @@ class PhaseView:
             pair.first.shape, pair.first.origin, pair.first.spacing
         )  # fmt: skip
 
-    def _order(self, names: tuple[str, ...]) -> None:
+    def _order(self, wanted: Sequence[Layer]) -> None:
         """Put our layers in this order, above every other."""
-        for name in names:
-            if name in self._layers:
-                layers = self.viewer.layers
-                layers.move(layers.index(self._layers[name]), len(layers))
+        layers = self.viewer.layers
+        if list(layers[-len(wanted) :]) == list(wanted):
+            return
+        for layer in wanted:
+            layers.move(layers.index(layer), len(layers))
 
     def _remove(self) -> None:
         layers, self._layers = self._layers, {}
         if not layers:
             return
+        for name in tuple(self._covers):
+            self.cover(name, None)
         self.viewer.canvas.background_color_override = None
         self.viewer.canvas.grid.enabled = False
         self.viewer.canvas.grid.stride = 1

@@ -22,7 +22,7 @@ from qtpy.QtWidgets import (
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour, combo, fill, hint
 from napari_ptx.docks.paths import PathEdit
-from napari_ptx.docks.phase_view import MODES, PLANES, WINDOWS, PhaseView
+from napari_ptx.docks.phase_view import MODES, PLANES, WINDOWS
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -53,9 +53,8 @@ class PhasesDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self.view = PhaseView(self.viewer)
+        self.view = self.hub.phase_view
         self.job = JobBar()
-        self._pair: Pair | None = None
         self._opened: tuple[Any, ...] = ()
         self._hearing = False
         self._wait = QTimer(self)
@@ -108,7 +107,12 @@ class PhasesDock(Dock):
         self.job.stopped.connect(self._stopped)
         self.job.running_changed.connect(self._update)
         self.hub.desk_changed.connect(self._desk_changed)
-        self._update()
+        self.hub.phases_changed.connect(self._phases_changed)
+        self._phases_changed()
+
+    @property
+    def _pair(self) -> Pair | None:
+        return None if self.hub.phases is None else self.hub.phases.pair
 
     def _look_page(self) -> QWidget:
         page = QWidget()
@@ -161,9 +165,6 @@ class PhasesDock(Dock):
     def _desk_changed(self) -> None:
         if self.hub.blinded:
             self.job.cancel()
-            self._hear(False)
-            self.view.close()
-            self._pair = None
         self.refresh()
 
     def _update(self, *_: Any) -> None:
@@ -247,21 +248,40 @@ class PhasesDock(Dock):
         if name == "list":
             self.offer(value)
             return
-        self._pair = value
-        self.view.show(value, self._names(), WINDOWS[self.window.currentText()])
-        self.view.set_plane(self.plane.currentText())
-        self.view.set_slab(self.slab.value())
-        self._hear(True)
+        from napari_ptx.docks.phase_tasks import OpenPhases  # it loads ITK
+
+        first, second = self._opened
+        names = [choice.phase or choice.text for choice in self._opened if choice is not None]
+        self.hub.show_phases(
+            OpenPhases(
+                value,
+                (names[0], names[1] if len(names) > 1 else ""),
+                (first.source, None if second is None else second.source),
+                first.patient or self._folder_name(),
+                self.resampled.isChecked() and self.resampled.isVisible(),
+            )
+        )
         for note in value.notes:
             show_info(note)
+
+    def _folder_name(self) -> str:
+        """Give the name of the folder that was chosen: the patient's, as on import."""
+        place = self.place.path
+        return "" if place is None else (place if place.is_dir() else place.parent).name
+
+    def _phases_changed(self) -> None:
+        """Take up the phases that are shown, whoever opened them."""
+        self._hear(self._pair is not None)
         self._tell_verdict()
-        self.mode.setEnabled(value.second is not None)
+        self.mode.setEnabled(self._pair is not None and self._pair.second is not None)
         self.refresh()
 
     def _tell_verdict(self) -> None:
         motion = self._pair.registration if self._pair is not None else None
         if motion is None:
-            self.verdict.setText("" if self._pair is None else "One phase only.")
+            one = self._pair is not None and self._pair.second is None
+            told = "One phase only." if one else "Both lie where their files say."
+            self.verdict.setText("" if self._pair is None else told)
             self.verdict.setStyleSheet("")
             return
         words, on_dark, on_light = _VERDICTS[motion.verdict]
@@ -281,8 +301,7 @@ class PhasesDock(Dock):
         self._update()
 
     def _names(self) -> tuple[str, str]:
-        names = [choice.phase or choice.text for choice in self._opened if choice is not None]
-        return names[0], names[1] if len(names) > 1 else ""
+        return ("", "") if self.hub.phases is None else self.hub.phases.names
 
     # Looking
 
