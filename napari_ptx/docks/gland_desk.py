@@ -163,6 +163,10 @@ class GlandDesk:
             self.changed.emit()
         return decision
 
+    def release(self) -> None:
+        """Close the files without a word: the window is gone."""
+        self._forget()
+
     def _forget(self) -> None:
         if self.record is not None:
             self.record.close()
@@ -171,9 +175,8 @@ class GlandDesk:
 
 def _source(predictions: Predictions) -> dict[str, Any]:
     """Say what a new record is about."""
-    model = predictions.about.get("model")
     return {
-        "model": dict(model) if isinstance(model, dict) else {},
+        "model": predictions.about.get("model"),
         "note": str(predictions.about.get("note") or ""),
     }
 

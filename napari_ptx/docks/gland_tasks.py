@@ -25,9 +25,8 @@ from napari_ptx.image.registration import Registration
 from napari_ptx.report.gland_review import (
     Exported,
     export_review,
-    glands_of,
     open_record,
-    read_edit,
+    read_mask,
 )
 
 Box = tuple[slice, ...]
@@ -104,15 +103,12 @@ def open_patient(
     found = enumerate(ndimage.find_objects(labels), start=1)
     masks, notes = {}, list(pair.notes)
     with open_record(folder) as record:
-        drawn = {row.value["mask"]: row for row in record.decisions
+        drawn = {row.value["mask"]: row.value["sha256"] for row in record.decisions
                  if row.patient == patient and row.kind in ("added", "edited")
                  and row.value is not None}  # fmt: skip
-        stands = glands_of(predictions, record, patient)
-    some = stands[0] if stands else None
-    for name, row in drawn.items():
+    for name, sha256 in drawn.items():
         try:
-            of = replace(some, gland=int(row.subject), mask=name, mask_sha256=row.value["sha256"])
-            masks[name] = read_edit(folder, of)
+            masks[name] = read_mask(folder, name, sha256)
         except PtxError as error:
             notes.append(str(error))
     sources: tuple[Source, Source | None] = (exam.images[names[0]], second)
@@ -184,7 +180,7 @@ def write_cohort(
     if second is not None:
         places.append(second if isinstance(second, Path) and not moved else None)
     if None in places:
-        pair = open_pair(first, second, False, work.resampled, progress)
+        pair = open_pair(first, None if moved else second, False, work.resampled, progress)
         pixels: list[Any] = [pair.first.pixels, pair.second]
         if moved and second is not None:
             pixels[1] = _moved(pair.first, second, work, progress)

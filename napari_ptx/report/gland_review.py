@@ -214,22 +214,26 @@ def write_edit(
     }
 
 
-def read_edit(folder: Path, gland: Gland) -> Image:
-    """Read the mask that a person drew of a gland.
+def read_mask(folder: Path, name: str, sha256: str) -> Image:
+    """Read a mask that a person drew.
+
+    Parameters
+    ----------
+    folder
+        Of the prediction.
+    name, sha256
+        As the record has them.
 
     Raises
     ------
     ReviewError
         If the file is gone, or is not the one that was kept.
     """
-    path = folder / gland.mask
+    path = folder / name
     if not path.is_file():
-        raise ReviewError(f"The mask of gland {gland.gland} of {gland.patient} is gone: {path}.")
-    if file_sha256(path) != gland.mask_sha256:
-        raise ReviewError(
-            f"The mask of gland {gland.gland} of {gland.patient} was changed since it was drawn: "
-            f"{path}."
-        )
+        raise ReviewError(f"The mask {path} is gone.")
+    if file_sha256(path) != sha256:
+        raise ReviewError(f"The mask {path} was changed since it was drawn.")
     return read_image(path)
 
 
@@ -283,13 +287,13 @@ def with_edits(labels: Image, folder: Path, glands: list[Gland]) -> NDArray[np.i
     Raises
     ------
     ReviewError
-        As ``read_edit`` and ``paste``.
+        As ``read_mask`` and ``paste``.
     """
     pixels: NDArray[np.int16] = np.array(labels.pixels, dtype=np.int16)
     drawn = [gland for gland in glands if gland.mask]
     pixels[np.isin(pixels, [gland.gland for gland in drawn])] = 0
     for gland in drawn:
-        paste(pixels, labels, read_edit(folder, gland), gland.gland)
+        paste(pixels, labels, read_mask(folder, gland.mask, gland.mask_sha256), gland.gland)
     return pixels
 
 

@@ -1,0 +1,407 @@
+"""The work on one patient's glands: choose, look, decide, edit, add. The dock's hands."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import QObject
+
+from napari_ptx.ct.seed import grow
+from napari_ptx.ct.space import body_centre, slot_of, slot_of_word
+from napari_ptx.docks import keys
+from napari_ptx.docks.gland_layers import GlandLayers
+from napari_ptx.docks.gland_page import GlandPage, next_truth
+from napari_ptx.docks.jobs import JobBar
+from napari_ptx.errors import PtxError
+from napari_ptx.report.gland_review import bounds, crop, glands_of, next_number, write_edit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_ptx.docks.gland_desk import Place
+    from napari_ptx.docks.gland_tasks import OpenPatient
+    from napari_ptx.docks.glands import GlandsDock
+    from napari_ptx.report.gland_review import Gland
+
+_TASK = "napari_ptx.docks.gland_tasks:open_patient"
+_STILL = 4.0  # screen pixels: a press that moves less is a click
+
+
+class GlandReview(QObject):
+    """Carries out what the Candidates tab and the keys on the images ask for."""
+
+    def __init__(self, dock: GlandsDock) -> None:
+        super().__init__(dock)
+        self.dock, self.desk, self.hub = dock, dock.desk, dock.hub
+        self.viewer, self.view = dock.viewer, dock.hub.phase_view
+        self.page = GlandPage()
+        self.layers = GlandLayers(self.view)
+        self.opener = JobBar(quiet=True)
+        self.glands: list[Gland] = []
+        self.selected: int | None = None
+        self.placing = False
+        self._wanted: Place | None = None
+        self._ready: dict[str, OpenPatient | str] = {}
+        self.page.picked.connect(self.select)
+        self.page.acted.connect(self.act)
+        self.page.slot_given.connect(self.give_slot)
+        self.page.truth_given.connect(self.give_truth)
+        self.opener.finished.connect(self._read)
+        self.opener.stopped.connect(self._read)
+        self.desk.opened.connect(self._opened)
+        self.desk.patient_changed.connect(self._patient_changed)
+        self.desk.changed.connect(self._changed)
+        self.desk.place_wanted.connect(self._place_wanted)
+        self.hub.phases_changed.connect(self._phases_changed)
+        self.page.tell()
+
+    @property
+    def undoable(self) -> bool:
+        """Whether this person has decided on something of the patient at hand."""
+        record, patient = self.desk.record, self.desk.patient
+        if record is None:
+            return False
+        mine = [
+            row for row in record.decisions if (row.patient, row.who) == (patient, self.desk.who)
+        ]
+        undone = {row.undoes for row in mine}
+        return any(row.undoes is None and row.number not in undone for row in mine)
+
+    # Opening
+
+    def _opened(self) -> None:
+        self.opener.cancel()
+        self._ready.clear()
+        self._wanted = None
+
+    def _patient_changed(self) -> None:
+        """List the glands of another patient at once; the images follow."""
+        self._stop_placing()
+        self.layers.clear()
+        self.selected = None
+        self._list()
+        self.page.tell()
+        if self.desk.patient is None:
+            return
+        if self.desk.cohort is None:
+            self.page.tell(
+                "The prediction does not say where its images are: drop their cohort table here, "
+                "or choose it under More."
+            )
+        self._show_if_ready()
+        self._read_on()
+
+    def _read_on(self) -> None:
+        """Read what is wanted first: the patient at hand, then the next."""
+        desk = self.desk
+        if desk.folder is None or desk.cohort is None or self.opener.running:
+            return
+        near = [name for name in (desk.patient, desk.neighbour(1)) if name is not None]
+        self._ready = {name: one for name, one in self._ready.items() if name in near}
+        for patient in near:
+            if patient not in self._ready:
+                words = f"Opening {patient}"
+                self.opener.start(patient, words, _TASK, desk.folder, desk.cohort, patient)
+                return
+
+    def _read(self, patient: str, opened: OpenPatient | str) -> None:
+        # What is cancelled gives "": then there is nothing to show either.
+        if opened:
+            self._ready[patient] = opened
+            if patient == self.desk.patient:
+                self._show_if_ready()
+            self._read_on()
+
+    def _show_if_ready(self) -> None:
+        opened = self._ready.get(self.desk.patient or "")
+        if isinstance(opened, str):
+            self.page.tell(opened)
+            self.hub.close_phases()
+        elif opened is not None:
+            # Else a late signal would take the glands of these very phases away.
+            self.layers.open = opened
+            self.hub.show_phases(opened.phases)
+            self.layers.show(opened)
+            self.bind()
+            self._changed()
+            for note in opened.notes:
+                show_info(note)
+            place, self._wanted = self._wanted, None
+            if place is not None:
+                self.view.go(place)
+            else:
+                first = self.next_open() or (self.glands[0].gland if self.glands else None)
+                if first is not None:
+                    self.select(first)
+
+    def bind(self) -> None:
+        """Bind the keys on the images and on what lies over them."""
+        actions = {shortcut.action: self._action(shortcut.action) for shortcut in keys.GLANDS}
+        for layer in self.layers.layers:
+            keys.bind_review(layer, actions, keys.GLANDS)
+
+    def _phases_changed(self) -> None:
+        """Let go of glands whose images somebody has changed."""
+        opened = self.layers.open
+        if opened is not None and self.hub.phases is not opened.phases:
+            self._stop_placing()
+            self.layers.clear()
+            self.page.tell("Other images are shown; choose a gland to come back to these.")
+            self.dock.update_buttons()
+
+    def _place_wanted(self, patient: str, place: Place) -> None:
+        if self._at_hand(patient):
+            self.view.go(place)
+        else:
+            self._wanted = place
+            self._show_if_ready()
+
+    def _at_hand(self, patient: str) -> bool:
+        opened = self.layers.open
+        return opened is not None and opened.patient == patient and self.view.shown
+
+    # What is shown
+
+    def _list(self) -> None:
+        desk = self.desk
+        self.glands = []
+        truth: dict[str, Any] = {}
+        if desk.predictions is not None and desk.record is not None and desk.patient is not None:
+            self.glands = glands_of(desk.predictions, desk.record, desk.patient)
+            held = desk.record.current("truth", desk.patient)
+            truth = {slot: row.value for (_, slot), row in held.items()}
+        if self.selected not in [gland.gland for gland in self.glands]:
+            self.selected = None
+        self.page.show_glands(self.glands, self.selected)
+        self.page.show_truth(truth)
+
+    def _changed(self) -> None:
+        self._list()
+        self.layers.update(self.glands, self.selected)
+        self.dock.update_buttons()
+
+    def gland(self, number: int | None) -> Gland | None:
+        """Give a gland by its number."""
+        return next((gland for gland in self.glands if gland.gland == number), None)
+
+    def select(self, number: int) -> None:
+        """Choose a gland and look at it, in every plane."""
+        gland = self.gland(number)
+        if gland is None:
+            return
+        self.selected = number
+        self.page.select(number)
+        if self._at_hand(gland.patient):
+            self.layers.update(self.glands, number)
+            self.view.go(gland.place)
+        else:
+            self._wanted = gland.place
+            self._show_if_ready()
+        self.dock.update_buttons()
+
+    def next_open(self) -> int | None:
+        """Give the next gland that nobody has decided on."""
+        return self.page.next_open(self.selected)
+
+    def go_on(self) -> None:
+        """Jump to the next gland that nobody has decided on."""
+        wanted = self.next_open()
+        if wanted is not None:
+            self.select(wanted)
+
+    # Acting
+
+    def act(self, action: str) -> None:
+        """Do what a key of ``keys.GLANDS`` stands for."""
+        if not self.hub.blinded and self.desk.patient is not None:
+            self._action(action)()
+
+    def _action(self, action: str) -> Callable[..., None]:
+        return {
+            "accept": self.accept,
+            "reject": self.reject,
+            "slot": self.ask_slot,
+            "truth": self.ask_truth,
+            "undo": self.undo,
+            "missed": self.missed,
+            "edit": self.edit,
+            "cancel": self.cancel,
+            "next_gland": self.next_gland,
+            "gland_before": self.gland_before,
+            "hide": self.layers.hide,
+            "primary": self.dock.press_primary,
+            "next_case": self.dock.next_patient,
+            "back": self.dock.patient_before,
+        }[action]
+
+    def accept(self) -> None:
+        """Accept the chosen gland and go on to the next open one."""
+        self._decide("accepted")
+
+    def reject(self) -> None:
+        """Reject the chosen gland and go on to the next open one."""
+        self._decide("rejected")
+
+    def _decide(self, value: str) -> None:
+        gland = self.gland(self.selected)
+        if gland is None or self.layers.copy is not None or not self.dock.named():
+            return
+        if self.desk.decide(gland.patient, "candidate", str(gland.gland), value) is not None:
+            self.go_on()
+
+    def next_gland(self) -> None:
+        """Choose the next gland of the table."""
+        self._walk(1)
+
+    def gland_before(self) -> None:
+        """Choose the gland before in the table."""
+        self._walk(-1)
+
+    def _walk(self, by: int) -> None:
+        numbers = self.page.table.numbers
+        if numbers:
+            place = numbers.index(self.selected) + by if self.selected in numbers else 0
+            self.select(numbers[min(max(place, 0), len(numbers) - 1)])
+
+    def undo(self) -> None:
+        """Take back one's own last decision on this patient."""
+        self.desk.undo()
+
+    def ask_slot(self) -> None:
+        """Hand the keyboard to the picture of the neck."""
+        self.page.ask_place(truth=False)
+
+    def ask_truth(self) -> None:
+        """Hand the keyboard to the picture of the neck, for what surgery or pathology found."""
+        self.page.ask_place(truth=True)
+
+    def give_slot(self, place: str) -> None:
+        """Give the chosen gland a slot or an ectopic site."""
+        gland = self.gland(self.selected)
+        if gland is None:
+            self.page.tell("Choose a gland in the table first, then click its place.")
+        elif self.dock.named():
+            self.desk.decide(gland.patient, "slot", str(gland.gland), place)
+            self.page.table.setFocus()
+
+    def give_truth(self, place: str) -> None:
+        """Say one more thing of a place: present, absent, or again nothing."""
+        if self.desk.record is None or self.desk.patient is None or not self.dock.named():
+            return
+        slot = slot_of_word(place)
+        held = self.desk.record.value(self.desk.patient, "truth", slot)
+        value = next_truth(held, place, self.page.basis.currentText())
+        self.desk.decide(self.desk.patient, "truth", slot, value)
+
+    # Masks
+
+    def edit(self) -> None:
+        """Take a copy of the chosen gland into the hand, with the brush."""
+        gland = self.gland(self.selected)
+        if gland is None or self.layers.copy is not None or not self.dock.named():
+            return
+        if not self._at_hand(gland.patient):
+            self.page.tell("The images of this patient are not shown; choose the gland again.")
+            return
+        found = self.layers.mask_of(gland)
+        if found is None:
+            self.page.tell(f"Gland {gland.gland} has no mask; reject it and add it with M.")
+            return
+        self._begin(gland.gland, *found)
+
+    def missed(self) -> None:
+        """Wait for a click on a gland that the model missed."""
+        if self.layers.copy is not None or self.placing or not self.dock.named():
+            return
+        if self.desk.patient is None or not self._at_hand(self.desk.patient):
+            self.page.tell("The images of this patient are not shown; choose a gland first.")
+            return
+        self.placing = True
+        self.viewer.mouse_drag_callbacks.append(self._pressed)
+        self.page.tell("Click the middle of the missed gland in the image. Esc gives up.")
+
+    def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
+        start = event.pos
+        if event.button != 1:
+            return
+        yield
+        while event.type == "mouse_move":
+            yield
+        moved = max(abs(float(a) - float(b)) for a, b in zip(event.pos, start, strict=True))
+        if moved <= _STILL:
+            self.place_at(tuple(event.position))
+
+    def place_at(self, world: tuple[float, ...]) -> None:
+        """Propose the mask of a missed gland at a place of the viewer (mm, z y x)."""
+        desk, opened, seed = self.desk, self.layers.open, self.view.index_of(world)
+        if not self.placing or opened is None or seed is None or desk.record is None:
+            return
+        self._stop_placing()
+        pair = opened.phases.pair
+        hu = pair.first.pixels if pair.second is None else pair.second
+        box, mask, grew = grow(hu, pair.first.spacing, seed)
+        self._begin(next_number(desk.predictions, desk.record, desk.patient), box, mask)
+        if not grew:
+            self.page.tell(
+                "Nothing stands out here: a ball of 5 mm was drawn. Paint it (1 erases, 2 paints); "
+                "Enter keeps it, Esc gives up."
+            )
+
+    def _begin(self, number: int, box: tuple[slice, ...], mask: Any) -> None:
+        actions = {"keep": self.keep, "give_up": self.cancel}
+        self.layers.begin_copy(number, box, mask, actions)
+        self.layers.update(self.glands, self.selected)
+        self.page.tell(
+            f"Gland {number}: paint on the images (1 erases, 2 paints, [ and ] size). Enter keeps "
+            "the mask, Esc gives up."
+        )
+        self.dock.update_buttons()
+
+    def keep(self) -> None:
+        """Write the mask in the hand to the record."""
+        copy, desk = self.layers.copy, self.desk
+        if copy is None or desk.folder is None or desk.patient is None:
+            return
+        mask = self.layers.take_copy()
+        try:
+            value = write_edit(
+                desk.folder, desk.patient, copy.number, mask, self.layers.phases_of_copy()
+            )
+        except PtxError as error:
+            show_error(str(error))
+            return
+        part = crop(mask, bounds(mask.pixels != 0))
+        self.layers.masks[value["mask"]] = part
+        kind = "added" if self.gland(copy.number) is None else "edited"
+        if kind == "added":
+            value["slot"] = self._slot_of((value["x_mm"], value["y_mm"], value["z_mm"]))
+        self.layers.drop_copy()
+        self.selected = copy.number
+        desk.decide(desk.patient, kind, str(copy.number), value)
+        self.page.tell()
+        self.select(copy.number)
+
+    def _slot_of(self, place: Place) -> str:
+        """Name the slot of a place from geometry, as ``ct predict`` does."""
+        assert self.layers.open is not None
+        first = self.layers.open.phases.pair.first
+        z, y, x = (4 * step for step in first.spacing)
+        thin = replace(first, pixels=first.pixels[::4, ::4, ::4], spacing=(z, y, x))
+        return slot_of(place, body_centre(thin))
+
+    def cancel(self) -> None:
+        """Give up what was begun."""
+        self._stop_placing()
+        if self.layers.copy is not None:
+            self.layers.drop_copy()
+            self.layers.update(self.glands, self.selected)
+        self.page.tell()
+        self.dock.update_buttons()
+
+    def _stop_placing(self) -> None:
+        if self.placing:
+            self.placing = False
+            if self._pressed in self.viewer.mouse_drag_callbacks:
+                self.viewer.mouse_drag_callbacks.remove(self._pressed)
