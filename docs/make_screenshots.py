@@ -31,7 +31,7 @@ from napari_ptx.study.demo import make_demo
 if TYPE_CHECKING:
     from napari import Viewer
 
-PARTS = ("study", "models", "phases")
+PARTS = ("study", "models", "phases", "glands")
 MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
           "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
@@ -40,7 +40,8 @@ THEMES = ("dark", "light")
 SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
          "comparison": "comparison-changed-dark-1366.png",
-         "phases": "phases-side-by-side-dark-1366.png"}  # fmt: skip
+         "phases": "phases-side-by-side-dark-1366.png",
+         "glands": "glands-dark-1366.png"}  # fmt: skip
 
 
 def spin(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
@@ -147,6 +148,47 @@ class Album:
             self.viewer.dims.point = place
             self.take(f"phases-{mode.replace(' ', '-')}", dock.view.fit)
 
+    def glands(self, folder: Path) -> None:
+        """Take the review of two simulated necks: empty, at work, a mask in the hand."""
+        dock = self.hub.show("Glands")
+        self.take("glands-empty")
+        out = write_candidates(folder)
+        dock.desk.set_who("")
+        dock.desk.open(out)
+        spin(until=lambda: dock.review.layers.open is not None)
+        review = dock.review
+        dock.page.table.acted.emit("accept")  # nobody is named yet
+        self.take("glands-name", self._at_gland)
+        dock.name_row.line.setText("Ada")
+        dock.name_row.save.click()
+        for action in ("accept", "accept", "reject"):
+            review.act(action)
+        dock.page.slot_given.emit("mediastinum")
+        for _ in range(2):
+            dock.page.truth_given.emit("right_inferior")
+        dock.page.truth_given.emit("left_superior")
+        review.select(2)
+        self.take("glands", self._at_gland)
+        review.act("truth")
+        self.take("glands-truth", self._at_gland)
+        dock.page.slots.setChecked(True)
+        review.act("edit")
+        self.take("glands-edit", self._at_gland)
+        review.cancel()
+        self.hub.phase_view.set_mode("overlay")
+        self.hub.phase_view.set_plane("coronal")
+        self.take("glands-coronal", self._at_gland)
+        self.hub.phase_view.set_mode("side by side")
+        self.hub.phase_view.set_plane("axial")
+        dock.desk.close()
+        self.hub.close_phases()
+
+    def _at_gland(self) -> None:
+        review = self.hub.show("Glands").review
+        review.view.fit()
+        self.viewer.scene.camera.zoom *= 1.8
+        review.view.go(review.gland(review.selected).place)
+
     def reading(self) -> None:
         """Take a session in which some cases are done and one has its outline."""
         self.hub.open_desk("You", 1)
@@ -233,6 +275,71 @@ def write_predictions(study_file: Path, folder: Path) -> Path:
     )  # fmt: skip
 
 
+def write_candidates(folder: Path) -> Path:
+    """Simulate two necks, and what a model might say of them; no model was trained.
+
+    The candidates are the simulated glands, made larger or smaller, but for one that is
+    missed, and two balls in other tissue.
+    """
+    import numpy as np
+    import pandas as pd
+    from scipy import ndimage
+
+    from napari_ptx.ct.candidates import COLUMNS
+    from napari_ptx.ct.predictions import Predictions, chance_map_name, write_predictions
+    from napari_ptx.ct.space import body_centre, measure, slot_of
+    from napari_ptx.image import read_image, write_nifti
+    from napari_ptx.phantom.ct.files import write_cohort
+    from napari_ptx.phantom.ct.scene import Settings
+
+    write_cohort(folder, 2, 5, Settings(region="bed", phases=("plain", "arterial")))
+    random = np.random.default_rng(3)
+    tables, maps, chances, out = [], {}, {}, folder / "out"
+    out.mkdir(exist_ok=True)
+    for patient in ("SIM-001", "SIM-002"):
+        truth = read_image(folder / f"{patient}_plain_labels.nii.gz")
+        phases = {name: read_image(folder / f"{patient}_{name}.nii.gz").pixels
+                  for name in ("plain", "arterial")}  # fmt: skip
+        found = np.zeros(truth.shape, dtype=np.int16)
+        for place, number in enumerate(np.unique(truth.pixels)[1:-1], start=1):
+            part = truth.pixels == number
+            found[ndimage.binary_dilation(part) if place % 2 else part] = place
+        soft = np.argwhere((phases["arterial"] > 60) & (found == 0))
+        for place in range(2):
+            centre = soft[random.integers(len(soft))]
+            grid = np.ogrid[tuple(slice(n) for n in found.shape)]
+            square = sum(((axis - c) * step) ** 2
+                         for axis, c, step in zip(grid, centre, truth.spacing, strict=True))  # fmt: skip
+            found[square < 2.6**2] = 20 + place
+        labels = truth.__class__(
+            found, "zyx", truth.spacing, True, "CT", origin=truth.origin, direction=truth.direction
+        )
+        measured = measure(labels, {f"hu_{name}": pixels for name, pixels in phases.items()})
+        scores = dict(zip(measured, np.sort(random.uniform(0.3, 0.98, len(measured)))[::-1],
+                          strict=True))  # fmt: skip
+        centre = body_centre(read_image(folder / f"{patient}_plain.nii.gz"))
+        rows = [
+            {"patient": patient, **one, "score": scores[number], "candidate": place,
+             "slot": slot_of((one["x_mm"], one["y_mm"], one["z_mm"]), centre)}
+            for place, (number, one) in enumerate(measured.items(), start=1)
+        ]  # fmt: skip
+        for place, number in enumerate(measured, start=1):
+            found[found == number] = place
+        tables.append(pd.DataFrame(rows).reindex(columns=list(COLUMNS)))
+        maps[patient] = labels
+        chances[patient] = out / chance_map_name(patient)
+        blurred = ndimage.gaussian_filter((found > 0).astype(np.float32), 1.0)
+        write_nifti(truth.__class__(
+            (blurred * 255).astype(np.uint8), "zyx", truth.spacing, True, "CT",
+            origin=truth.origin, direction=truth.direction), chances[patient])  # fmt: skip
+    examined = pd.DataFrame(
+        {"patient": list(maps), "examined_fraction": 0.77, "region": "the thyroid bed"}
+    )
+    about = {"cohort": "../cohort.csv", "note": "Simulated necks; no model was trained"}
+    write_predictions(out, Predictions(pd.concat(tables), examined, maps, about, chances))
+    return out
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -265,6 +372,11 @@ def main() -> None:
         album.hub.close_study()
         viewer.layers.clear()
         album.phases(scratch / "necks")
+    if options.only in (None, "glands"):
+        album.hub.close_study()
+        album.hub.close_phases()
+        viewer.layers.clear()
+        album.glands(scratch / "glands")
     viewer.close()
     for name, source in SHOWN.items():
         if (folder / source).is_file():

@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QMenu, QVBoxLayout, QWidget
+from qtpy.QtGui import QAction, QKeyEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_ptx.ct.shipped import shipped_models
 from napari_ptx.docks import settings
@@ -144,6 +152,11 @@ class NameRow(QWidget):
         layout.addLayout(row)
         self.line.returnPressed.connect(self._give)
         self.save.clicked.connect(self._give)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
+        """Keep Enter from the dock: it saves the name, and presses nothing else."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
 
     def _give(self) -> None:
         if self.line.text().strip():

@@ -13,6 +13,7 @@ from napari_ptx.ct.space import body_centre, slot_of, slot_of_word
 from napari_ptx.docks import keys
 from napari_ptx.docks.gland_layers import GlandLayers
 from napari_ptx.docks.gland_page import GlandPage, next_truth
+from napari_ptx.docks.gland_tasks import patient_code as code
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.errors import PtxError
 from napari_ptx.report.gland_review import bounds, crop, glands_of, next_number, write_edit
@@ -90,8 +91,16 @@ class GlandReview(QObject):
                 "The prediction does not say where its images are: drop their cohort table here, "
                 "or choose it under More."
             )
+        if self.desk.patient not in self._ready:
+            self._hide_others()
         self._show_if_ready()
         self._read_on()
+
+    def _hide_others(self) -> None:
+        """Take images of another patient away: they must not stand beside these glands."""
+        shown = self.hub.phases
+        if shown is not None and self.desk.patient not in (shown.patient, code(shown.patient)):
+            self.hub.close_phases()
 
     def _read_on(self) -> None:
         """Read what is wanted first: the patient at hand, then the next."""
@@ -99,7 +108,8 @@ class GlandReview(QObject):
         if desk.folder is None or desk.cohort is None or self.opener.running:
             return
         near = [name for name in (desk.patient, desk.neighbour(1)) if name is not None]
-        self._ready = {name: one for name, one in self._ready.items() if name in near}
+        kept = (*near, desk.neighbour(-1))
+        self._ready = {name: one for name, one in self._ready.items() if name in kept}
         for patient in near:
             if patient not in self._ready:
                 words = f"Opening {patient}"
@@ -172,8 +182,10 @@ class GlandReview(QObject):
             self.glands = glands_of(desk.predictions, desk.record, desk.patient)
             held = desk.record.current("truth", desk.patient)
             truth = {slot: row.value for (_, slot), row in held.items()}
-        if self.selected not in [gland.gland for gland in self.glands]:
-            self.selected = None
+        known = [gland.gland for gland in self.glands]
+        if self.selected is not None and self.selected not in known:
+            # One that was added and undone: the gland before it is the nearest.
+            self.selected = max((n for n in known if n < self.selected), default=None)
         self.page.show_glands(self.glands, self.selected)
         self.page.show_truth(truth)
 
