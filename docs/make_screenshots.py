@@ -308,8 +308,8 @@ def write_candidates(folder: Path) -> Path:
         for place in range(2):
             centre = soft[random.integers(len(soft))]
             grid = np.ogrid[tuple(slice(n) for n in found.shape)]
-            square = sum(((axis - c) * step) ** 2
-                         for axis, c, step in zip(grid, centre, truth.spacing, strict=True))  # fmt: skip
+            apart = zip(grid, centre, truth.spacing, strict=True)
+            square = sum(((axis - c) * step) ** 2 for axis, c, step in apart)
             found[square < 2.6**2] = 20 + place
         labels = truth.__class__(
             found, "zyx", truth.spacing, True, "CT", origin=truth.origin, direction=truth.direction

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SEARCHES = {"thyroid bed": "bed", "whole neck": "full"}
-_OTHER = "Other model…"
+_OTHER, _FIRST = "Other model…", "Choose model…"
 
 
 def known_models() -> dict[str, Path]:
@@ -67,7 +67,8 @@ class RunRow(QWidget):
     def offer(self) -> None:
         """Offer what there is now; what is chosen stays where it can."""
         listed = {**known_models(), **self._others}
-        fill(self.model, [*((title, path) for title, path in listed.items()), (_OTHER, None)])
+        other = _OTHER if listed else _FIRST
+        fill(self.model, [*((title, path) for title, path in listed.items()), (other, None)])
 
     def add(self, folder: Path) -> None:
         """Offer one more model, and choose it."""

@@ -62,6 +62,7 @@ class GlandLayers:
         self.view.cover(NAME, _two(self._pair))
         for layer in self._pair:
             layer.contour = 1
+            layer.opacity = 1.0
             layer.editable = False
 
     def clear(self) -> None:

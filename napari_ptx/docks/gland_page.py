@@ -165,12 +165,12 @@ class GlandPage(QWidget):
         """Take the colours of the theme."""
         ground = colour(theme, "background")
         light = ground.lightnessF() > 0.5
-        text, line = colour(theme, "text"), colour(theme, "secondary")
+        text, line = colour(theme, "text"), colour(theme, "text")
+        line.setAlphaF(0.55)
         accent = colour(theme, "current") if light else type(ground)("#ffe028")
         self.neck.set_colours(text, line, ground, accent)
         tones = _LIGHT if light else COLOURS
         self.table.set_tones({name: type(ground)(tone) for name, tone in tones.items()})
-        self.count.setStyleSheet(f"color: {line.lighter(130).name()};" if not light else "")
 
     # The picture
 

@@ -37,12 +37,16 @@ SHORT: Mapping[str, str] = {
     "left_superior": "left sup",
     "right_inferior": "right inf",
     "left_inferior": "left inf",
+    "mediastinum": "mediast.",
+    "intrathyroid": "thyroid",
+    "carotid_sheath": "carotid",
+    "retrooesophageal": "retro-oes.",
 }
 
 COLOURS: Mapping[str, str] = {"accepted": "#3fb950", "rejected": "#f0624d", "": "#ffe028"}
 """Of a decision, on the images and on the picture of the neck."""
 
-_WIDTHS = (30, 44, 0, 38, 62, 62)
+_WIDTHS = (30, 42, 0, 34, 56, 68)
 _SORT = Qt.ItemDataRole.UserRole + 1
 
 

@@ -23,7 +23,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_ptx.ct.space import SITES, SLOTS
 
-WIDTH, HEIGHT = 300.0, 206.0
+WIDTH, HEIGHT = 284.0, 208.0
 
 NAMES: Mapping[str, str] = {
     "right_superior": "right superior",
@@ -41,16 +41,16 @@ NAMES: Mapping[str, str] = {
 """Slots and sites as a person reads them."""
 
 TARGETS: Mapping[str, tuple[float, float, float, float]] = {
-    "right_superior": (92.0, 60.0, 34.0, 34.0),
-    "left_superior": (208.0, 60.0, 34.0, 34.0),
-    "right_inferior": (92.0, 122.0, 34.0, 34.0),
-    "left_inferior": (208.0, 122.0, 34.0, 34.0),
-    "intrathyroid": (150.0, 92.0, 74.0, 22.0),
-    "jaw_angle": (246.0, 16.0, 76.0, 22.0),
-    "retrooesophageal": (56.0, 16.0, 108.0, 22.0),
-    "carotid_sheath": (37.0, 92.0, 72.0, 36.0),
-    "thymic": (150.0, 158.0, 74.0, 22.0),
-    "mediastinum": (150.0, 190.0, 98.0, 24.0),
+    "right_superior": (84.0, 58.0, 34.0, 34.0),
+    "left_superior": (200.0, 58.0, 34.0, 34.0),
+    "right_inferior": (84.0, 118.0, 34.0, 34.0),
+    "left_inferior": (200.0, 118.0, 34.0, 34.0),
+    "intrathyroid": (142.0, 88.0, 86.0, 20.0),
+    "jaw_angle": (243.0, 14.0, 74.0, 20.0),
+    "retrooesophageal": (58.0, 14.0, 108.0, 20.0),
+    "carotid_sheath": (36.0, 88.0, 64.0, 34.0),
+    "thymic": (142.0, 148.0, 74.0, 20.0),
+    "mediastinum": (142.0, 182.0, 98.0, 20.0),
 }
 """Centre and size of each place on the picture."""
 
@@ -183,12 +183,12 @@ class NeckPicture(QWidget):
         lobe.setAlphaF(0.45)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(tube)
-        painter.drawRoundedRect(QRectF(136, 30, 28, 146), 8, 8)
+        painter.drawRoundedRect(QRectF(128, 28, 28, 142), 8, 8)
         painter.setBrush(lobe)
-        for x in (118.0, 182.0):
-            painter.drawEllipse(QPointF(x, 90.0), 22.0, 44.0)
-        painter.drawRoundedRect(QRectF(126, 98, 48, 18), 6, 6)
-        painter.setPen(self._line)
+        for x in (110.0, 174.0):
+            painter.drawEllipse(QPointF(x, 86.0), 22.0, 42.0)
+        painter.drawRoundedRect(QRectF(118, 94, 48, 18), 6, 6)
+        painter.setPen(self._text)
         painter.drawText(QRectF(2, 130, 60, 16), Qt.AlignmentFlag.AlignLeft, "R")
         painter.drawText(QRectF(WIDTH - 62, 130, 60, 16), Qt.AlignmentFlag.AlignRight, "L")
         if any(dot.place == "ectopic" for dot in self._dots):
