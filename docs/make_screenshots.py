@@ -174,7 +174,7 @@ class Album:
         dock.page.slots.setChecked(True)
         review.act("edit")
         self.take("glands-edit", self._at_gland)
-        review.cancel()
+        review.masks.cancel()
         self.hub.phase_view.set_mode("overlay")
         self.hub.phase_view.set_plane("coronal")
         self.take("glands-coronal", self._at_gland)

@@ -41,6 +41,8 @@ class GlandDesk:
         The name that is written beside each decision; "" until somebody types it.
     """
 
+    closing = Signal()
+    """The prediction is about to be closed: what is in the hand can still be written."""
     opened = Signal()
     """A prediction was opened or closed (``predictions``), or its cohort became known."""
     patient_changed = Signal()
@@ -89,6 +91,8 @@ class GlandDesk:
         except PtxError as error:
             show_error(str(error))
             return False
+        if self.predictions is not None:
+            self.closing.emit()
         self._forget()
         self.folder, self.predictions, self.record = folder, predictions, record
         self.cohort = Path(cohort).absolute() if cohort else _cohort_of(folder, predictions)
@@ -100,6 +104,7 @@ class GlandDesk:
     def close(self) -> None:
         """Close the prediction and its record."""
         if self.predictions is not None:
+            self.closing.emit()
             self._forget()
             self.opened.emit()
             self.patient_changed.emit()

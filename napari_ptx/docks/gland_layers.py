@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_ptx.docks import keys
 from napari_ptx.docks.gland_table import COLOURS
 from napari_ptx.docks.layers import add_glands
-from napari_ptx.report.gland_review import bounds, crop, paste
 
 if TYPE_CHECKING:
     from napari.layers import Labels
@@ -28,7 +27,7 @@ NAME, COPY = "glands", "copy of gland"
 EDIT_COLOUR = "#4de3ff"
 _MARGIN_MM = 15.0
 _BRUSH_MM = 2.0
-_QUIET = 0.6
+_FEW = 200  # candidates; some numbers are left for what is added
 
 
 class GlandLayers:
@@ -43,7 +42,8 @@ class GlandLayers:
         self.masks: dict[str, Image] = {}
         """What people drew of this patient, by the name of the file."""
         self.copy: Copy | None = None
-        self._shown: NDArray[np.int16] | None = None
+        self._shown: NDArray[Any] | None = None
+        self._colours: dict[int | None, str] = {}
         self._drawn: tuple[tuple[int, str], ...] = ()
         self._pair: list[Labels] = []
 
@@ -57,7 +57,11 @@ class GlandLayers:
         """Lay the glands of a patient over the phases, which are shown already."""
         self.clear()
         self.open, self.masks = opened, opened.masks
-        self._shown, self._drawn = opened.labels.copy(), ()
+        # napari's table of colours has an entry for each number that the type can hold: with
+        # int16 every decision would take it 200 ms.
+        small = max(opened.boxes, default=0) <= _FEW
+        self._shown = opened.labels.astype(np.uint8 if small else np.int16)
+        self._drawn, self._colours = (), {}
         self._pair = self._made(NAME, self._shown, opened.phases.pair.first)
         self.view.cover(NAME, _two(self._pair))
         for layer in self._pair:
@@ -71,49 +75,61 @@ class GlandLayers:
         self.view.cover(NAME, None)
         self.open, self._shown, self._pair, self.masks = None, None, [], {}
 
-    def update(self, glands: Sequence[Gland], selected: int | None) -> None:
+    def update(self, glands: Sequence[Gland]) -> None:
         """Show glands as they stand: each with its mask, in the colour of its decision."""
         if self.open is None or self._shown is None or not self.layers:
             return
-        self._compose(glands)
+        other = self._compose(glands)
         hidden = None if self.copy is None else self.copy.number
-        colours: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+        colours: dict[int | None, str] = {None: "transparent", 0: "transparent"}
         for gland in glands:
-            if gland.gland == hidden:
-                continue
-            alpha = "ff" if gland.gland == selected else f"{round(255 * _QUIET):02x}"
-            colours[gland.gland] = f"{COLOURS[gland.decision]}{alpha}"
+            if gland.gland != hidden:
+                colours[gland.gland] = COLOURS[gland.decision]
         for layer in self._pair:
             if layer in self.view.viewer.layers:
-                layer.colormap = DirectLabelColormap(color_dict=colours)
-                layer.refresh()
+                if colours != self._colours:  # which redraws, too
+                    layer.colormap = DirectLabelColormap(color_dict=dict(colours))
+                elif other:
+                    layer.refresh()
+        self._colours = colours
 
     def hide(self, hidden: bool) -> None:
         """Hide the glands, to see the tissue; or show them again."""
         for layer in self._pair:
             layer.opacity = 0.0 if hidden else 1.0
 
-    def _compose(self, glands: Sequence[Gland]) -> None:
-        """Bring the voxels up to date: the model's, with what people drew in their place."""
+    def _compose(self, glands: Sequence[Gland]) -> bool:
+        """Bring the voxels up to date: the model's, with what people drew in their place.
+
+        Returns
+        -------
+        bool
+            Whether any voxel may have changed.
+        """
         assert self.open is not None
         assert self._shown is not None
         drawn = [gland for gland in glands if gland.mask in self.masks]
         known = tuple((gland.gland, gland.mask) for gland in drawn)
         if known == self._drawn:
-            return
+            return False
+        from napari_ptx.report.gland_review import paste
+
         self._drawn = known
-        np.copyto(self._shown, self.open.labels)
+        np.copyto(self._shown, self.open.labels, casting="unsafe")
         for gland in drawn:
             if gland.gland in self.open.boxes:
                 part = self._shown[self.open.boxes[gland.gland]]
                 part[part == gland.gland] = 0
         for gland in drawn:
             paste(self._shown, self.open.phases.pair.first, self.masks[gland.mask], gland.gland)
+        return True
 
     def mask_of(self, gland: Gland) -> tuple[tuple[slice, ...], NDArray[np.bool_]] | None:
         """Give the box of a gland's mask as it stands and what is true in it; or ``None``."""
         if self._shown is None:
             return None
+        from napari_ptx.report.gland_review import bounds
+
         box = self.open.boxes.get(gland.gland) if self.open is not None else None
         if gland.mask or box is None:
             found = self._shown == gland.gland
@@ -172,6 +188,8 @@ class GlandLayers:
         """Give the mask that is in the hand, as the part of the volume that was offered."""
         assert self.open is not None
         assert self.copy is not None
+        from napari_ptx.report.gland_review import crop
+
         part = crop(self.open.phases.pair.first, self.copy.box)
         return replace(part, pixels=np.array(self.copy.layers[-1].data, dtype=np.uint8))
 
@@ -208,10 +226,13 @@ class Copy:
 
     def __init__(self, number: int, box: tuple[slice, ...], layers: list[Labels]) -> None:
         self.number, self.box, self.layers = number, box, layers
+        self.touched = False
+        """Whether anything was painted."""
         self._busy = False
 
     def painted(self, event: Any) -> None:
         """Show in the twin what was painted in one; they have the same voxels."""
+        self.touched = True
         if not self._busy:
             self._busy = True
             for layer in self.layers:

@@ -1,25 +1,25 @@
-"""The work on one patient's glands: choose, look, decide, edit, add. The dock's hands."""
+"""The work on one patient's glands: choose, look, decide, place. The dock's hands.
+
+The report's and the record's modules are imported when a prediction is open: they take a second
+to load, and the dock should be there at once.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject
 
-from napari_ptx.ct.seed import grow
-from napari_ptx.ct.space import body_centre, slot_of, slot_of_word
+from napari_ptx.ct.space import slot_of_word
 from napari_ptx.docks import keys
 from napari_ptx.docks.gland_layers import GlandLayers
+from napari_ptx.docks.gland_masks import GlandMasks
 from napari_ptx.docks.gland_page import GlandPage, next_truth
-from napari_ptx.docks.gland_tasks import patient_code as code
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.errors import PtxError
-from napari_ptx.report.gland_review import bounds, crop, glands_of, next_number, write_edit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from napari_ptx.docks.gland_desk import Place
     from napari_ptx.docks.gland_tasks import OpenPatient
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from napari_ptx.report.gland_review import Gland
 
 _TASK = "napari_ptx.docks.gland_tasks:open_patient"
-_STILL = 4.0  # screen pixels: a press that moves less is a click
 
 
 class GlandReview(QObject):
@@ -42,15 +41,16 @@ class GlandReview(QObject):
         self.opener = JobBar(quiet=True)
         self.glands: list[Gland] = []
         self.selected: int | None = None
-        self.placing = False
         self._wanted: Place | None = None
         self._ready: dict[str, OpenPatient | str] = {}
+        self.masks = GlandMasks(self)
         self.page.picked.connect(self.select)
         self.page.acted.connect(self.act)
         self.page.slot_given.connect(self.give_slot)
         self.page.truth_given.connect(self.give_truth)
         self.opener.finished.connect(self._read)
         self.opener.stopped.connect(self._read)
+        self.desk.closing.connect(self.masks.leave)
         self.desk.opened.connect(self._opened)
         self.desk.patient_changed.connect(self._patient_changed)
         self.desk.changed.connect(self._changed)
@@ -79,7 +79,8 @@ class GlandReview(QObject):
 
     def _patient_changed(self) -> None:
         """List the glands of another patient at once; the images follow."""
-        self._stop_placing()
+        self.masks.leave()
+        self.masks.stop_placing()
         self.layers.clear()
         self.selected = None
         self._list()
@@ -99,8 +100,11 @@ class GlandReview(QObject):
     def _hide_others(self) -> None:
         """Take images of another patient away: they must not stand beside these glands."""
         shown = self.hub.phases
-        if shown is not None and self.desk.patient not in (shown.patient, code(shown.patient)):
-            self.hub.close_phases()
+        if shown is not None:
+            from napari_ptx.docks.gland_tasks import patient_code
+
+            if self.desk.patient not in (shown.patient, patient_code(shown.patient)):
+                self.hub.close_phases()
 
     def _read_on(self) -> None:
         """Read what is wanted first: the patient at hand, then the next."""
@@ -156,19 +160,21 @@ class GlandReview(QObject):
         """Let go of glands whose images somebody has changed."""
         opened = self.layers.open
         if opened is not None and self.hub.phases is not opened.phases:
-            self._stop_placing()
+            self.masks.leave()
+            self.masks.stop_placing()
             self.layers.clear()
             self.page.tell("Other images are shown; choose a gland to come back to these.")
             self.dock.update_buttons()
 
     def _place_wanted(self, patient: str, place: Place) -> None:
-        if self._at_hand(patient):
+        if self.at_hand(patient):
             self.view.go(place)
         else:
             self._wanted = place
             self._show_if_ready()
 
-    def _at_hand(self, patient: str) -> bool:
+    def at_hand(self, patient: str) -> bool:
+        """Tell whether the images of a patient are shown, with these glands."""
         opened = self.layers.open
         return opened is not None and opened.patient == patient and self.view.shown
 
@@ -179,6 +185,8 @@ class GlandReview(QObject):
         self.glands = []
         truth: dict[str, Any] = {}
         if desk.predictions is not None and desk.record is not None and desk.patient is not None:
+            from napari_ptx.report.gland_review import glands_of
+
             self.glands = glands_of(desk.predictions, desk.record, desk.patient)
             held = desk.record.current("truth", desk.patient)
             truth = {slot: row.value for (_, slot), row in held.items()}
@@ -191,7 +199,7 @@ class GlandReview(QObject):
 
     def _changed(self) -> None:
         self._list()
-        self.layers.update(self.glands, self.selected)
+        self.layers.update(self.glands)
         self.dock.update_buttons()
 
     def gland(self, number: int | None) -> Gland | None:
@@ -205,8 +213,7 @@ class GlandReview(QObject):
             return
         self.selected = number
         self.page.select(number)
-        if self._at_hand(gland.patient):
-            self.layers.update(self.glands, number)
+        if self.at_hand(gland.patient):
             self.view.go(gland.place)
         else:
             self._wanted = gland.place
@@ -237,9 +244,9 @@ class GlandReview(QObject):
             "slot": self.ask_slot,
             "truth": self.ask_truth,
             "undo": self.undo,
-            "missed": self.missed,
-            "edit": self.edit,
-            "cancel": self.cancel,
+            "missed": self.masks.missed,
+            "edit": self.masks.edit,
+            "cancel": self.masks.cancel,
             "next_gland": self.next_gland,
             "gland_before": self.gland_before,
             "hide": self.layers.hide,
@@ -306,114 +313,3 @@ class GlandReview(QObject):
         held = self.desk.record.value(self.desk.patient, "truth", slot)
         value = next_truth(held, place, self.page.basis.currentText())
         self.desk.decide(self.desk.patient, "truth", slot, value)
-
-    # Masks
-
-    def edit(self) -> None:
-        """Take a copy of the chosen gland into the hand, with the brush."""
-        gland = self.gland(self.selected)
-        if gland is None or self.layers.copy is not None or not self.dock.named():
-            return
-        if not self._at_hand(gland.patient):
-            self.page.tell("The images of this patient are not shown; choose the gland again.")
-            return
-        found = self.layers.mask_of(gland)
-        if found is None:
-            self.page.tell(f"Gland {gland.gland} has no mask; reject it and add it with M.")
-            return
-        self._begin(gland.gland, *found)
-
-    def missed(self) -> None:
-        """Wait for a click on a gland that the model missed."""
-        if self.layers.copy is not None or self.placing or not self.dock.named():
-            return
-        if self.desk.patient is None or not self._at_hand(self.desk.patient):
-            self.page.tell("The images of this patient are not shown; choose a gland first.")
-            return
-        self.placing = True
-        self.viewer.mouse_drag_callbacks.append(self._pressed)
-        self.page.tell("Click the middle of the missed gland in the image. Esc gives up.")
-
-    def _pressed(self, _viewer: Any, event: Any) -> Iterator[None]:
-        start = event.pos
-        if event.button != 1:
-            return
-        yield
-        while event.type == "mouse_move":
-            yield
-        moved = max(abs(float(a) - float(b)) for a, b in zip(event.pos, start, strict=True))
-        if moved <= _STILL:
-            self.place_at(tuple(event.position))
-
-    def place_at(self, world: tuple[float, ...]) -> None:
-        """Propose the mask of a missed gland at a place of the viewer (mm, z y x)."""
-        desk, opened, seed = self.desk, self.layers.open, self.view.index_of(world)
-        if not self.placing or opened is None or seed is None or desk.record is None:
-            return
-        self._stop_placing()
-        pair = opened.phases.pair
-        hu = pair.first.pixels if pair.second is None else pair.second
-        box, mask, grew = grow(hu, pair.first.spacing, seed)
-        self._begin(next_number(desk.predictions, desk.record, desk.patient), box, mask)
-        if not grew:
-            self.page.tell(
-                "Nothing stands out here: a ball of 5 mm was drawn. Paint it (1 erases, 2 paints); "
-                "Enter keeps it, Esc gives up."
-            )
-
-    def _begin(self, number: int, box: tuple[slice, ...], mask: Any) -> None:
-        actions = {"keep": self.keep, "give_up": self.cancel}
-        self.layers.begin_copy(number, box, mask, actions)
-        self.layers.update(self.glands, self.selected)
-        self.page.tell(
-            f"Gland {number}: paint on the images (1 erases, 2 paints, [ and ] size). Enter keeps "
-            "the mask, Esc gives up."
-        )
-        self.dock.update_buttons()
-
-    def keep(self) -> None:
-        """Write the mask in the hand to the record."""
-        copy, desk = self.layers.copy, self.desk
-        if copy is None or desk.folder is None or desk.patient is None:
-            return
-        mask = self.layers.take_copy()
-        try:
-            value = write_edit(
-                desk.folder, desk.patient, copy.number, mask, self.layers.phases_of_copy()
-            )
-        except PtxError as error:
-            show_error(str(error))
-            return
-        part = crop(mask, bounds(mask.pixels != 0))
-        self.layers.masks[value["mask"]] = part
-        kind = "added" if self.gland(copy.number) is None else "edited"
-        if kind == "added":
-            value["slot"] = self._slot_of((value["x_mm"], value["y_mm"], value["z_mm"]))
-        self.layers.drop_copy()
-        self.selected = copy.number
-        desk.decide(desk.patient, kind, str(copy.number), value)
-        self.page.tell()
-        self.select(copy.number)
-
-    def _slot_of(self, place: Place) -> str:
-        """Name the slot of a place from geometry, as ``ct predict`` does."""
-        assert self.layers.open is not None
-        first = self.layers.open.phases.pair.first
-        z, y, x = (4 * step for step in first.spacing)
-        thin = replace(first, pixels=first.pixels[::4, ::4, ::4], spacing=(z, y, x))
-        return slot_of(place, body_centre(thin))
-
-    def cancel(self) -> None:
-        """Give up what was begun."""
-        self._stop_placing()
-        if self.layers.copy is not None:
-            self.layers.drop_copy()
-            self.layers.update(self.glands, self.selected)
-        self.page.tell()
-        self.dock.update_buttons()
-
-    def _stop_placing(self) -> None:
-        if self.placing:
-            self.placing = False
-            if self._pressed in self.viewer.mouse_drag_callbacks:
-                self.viewer.mouse_drag_callbacks.remove(self._pressed)

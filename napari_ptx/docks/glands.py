@@ -186,7 +186,7 @@ class GlandsDock(Dock):
         {
             "open": self.choose_prediction,
             "run": self.run,
-            "keep": self.review.keep,
+            "keep": self.review.masks.keep,
             "next": self.review.go_on,
             "patient": self.next_patient,
             "export": self.choose_export,

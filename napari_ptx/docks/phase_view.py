@@ -303,10 +303,13 @@ class PhaseView:
     def _order(self, wanted: Sequence[Layer]) -> None:
         """Put our layers in this order, above every other."""
         layers = self.viewer.layers
-        if list(layers[-len(wanted) :]) == list(wanted):
-            return
-        for layer in wanted:
-            layers.move(layers.index(layer), len(layers))
+        # What is in its place stays: each move makes napari build its scene anew.
+        for layer in layers[:]:
+            if layer not in wanted and layers.index(layer) >= len(layers) - len(wanted):
+                layers.move(layers.index(layer), 0)
+        for place, layer in enumerate(wanted, start=len(layers) - len(wanted)):
+            if layers[place] is not layer:
+                layers.move(layers.index(layer), place)
 
     def _remove(self) -> None:
         layers, self._layers = self._layers, {}

@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from napari import Viewer
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
-from qtpy.QtGui import QDropEvent
+from napari.utils.key_bindings import coerce_keybinding
+from napari.utils.shortcuts import default_shortcuts
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QAction, QDropEvent
 
-from napari_ptx.docks.compat import canvas_widget, focus_canvas
+from napari_ptx.docks import keys
+from napari_ptx.docks.compat import canvas_widget, focus_canvas, main_window
 from napari_ptx.docks.gland_table import COLOURS
 from napari_ptx.docks.glands import GlandsDock, parts
 from napari_ptx.docks.hub import Hub
@@ -93,6 +96,31 @@ def test_a_patient_is_decided_on_with_the_keys(opened: GlandsDock, viewer: Viewe
     np.testing.assert_allclose(viewer.dims.point, world(GLANDS[2]), atol=0.1)
 
 
+def test_no_key_stands_twice_and_the_viewer_has_none_of_them(opened: GlandsDock) -> None:
+    """Ours are bound on our layers: only menus, and napari's keys for every layer, could clash."""
+    for table in (keys.GLANDS, keys.GLAND_EDIT):
+        ours = [str(coerce_keybinding(shortcut.key)) for shortcut in table]
+        assert len(set(ours)) == len(ours)
+        menus = {
+            sequence.toString()
+            for action in main_window(opened.viewer).findChildren(QAction)
+            for sequence in action.shortcuts()
+        }
+        layers = ("labels", "label", "points", "shapes", "shape", "image", "polygon", "plane",
+                  "slice", "mode")  # fmt: skip
+        everywhere = {
+            str(binding)
+            for action, bindings in default_shortcuts.items()
+            for binding in bindings
+            if not any(word in action for word in layers)
+        }
+        assert not set(ours) & (menus | everywhere)
+    for layer in opened.review.layers.layers:
+        for shortcut in keys.GLANDS:
+            assert coerce_keybinding(shortcut.key) in layer.keymap
+            assert opened.review._action(shortcut.action)
+
+
 def test_masks_are_drawn_in_copies_and_a_missed_gland_is_added(
     opened: GlandsDock, viewer: Viewer, out: Path, qtbot
 ) -> None:
@@ -130,9 +158,15 @@ def test_masks_are_drawn_in_copies_and_a_missed_gland_is_added(
 
     qtbot.keyClick(dock.page.table, M)
     assert "Click the middle of the missed gland" in dock.page.told.text()
-    dock.review.place_at((-50.0, 0.0, 0.0))  # beside the volume
+    dock.review.masks.place_at((-50.0, 0.0, 0.0))  # beside the volume
     assert dock.review.layers.copy is None
-    dock.review.place_at(world(GLANDS[2]))
+    # The camera looks at the gland: it is in the middle of the left half, which is clicked.
+    dock.review.view.go(lps(GLANDS[2]))
+    canvas = canvas_widget(viewer)
+    qtbot.mouseClick(
+        canvas, Qt.MouseButton.LeftButton, pos=QPoint(canvas.width() // 4, canvas.height() // 2)
+    )
+    assert dock.review.layers.copy.number == 4
     qtbot.keyClick(dock, Qt.Key.Key_Return)
     kind, subject, value, _ = decisions(dock)[-1]
     assert (kind, subject, value["slot"]) == ("added", "4", "right_inferior")
@@ -150,6 +184,15 @@ def test_masks_are_drawn_in_copies_and_a_missed_gland_is_added(
     assert not dock.desk.record.verify()
     assert dock.review.selected == 3  # the one before what is gone
     dock.review.select(1)
+    # A mask that was painted on is not lost when its images go.
+    qtbot.keyClick(dock.page.table, E)
+    viewer.layers["copy of gland 1 (right)"].paint(spot, 1)
+    qtbot.keyClick(dock.page.table, Qt.Key.Key_J)
+    last = dock.desk.record.decisions[-1]
+    assert (last.patient, last.kind, last.value["mask"]) == ("P1", "edited", "edits/P1_1-2.nii.gz")
+    qtbot.keyClick(dock.page.table, Qt.Key.Key_K)
+    dock.review.select(1)
+    assert dock.page.table.item(0, 0).text() == "1 ✎"
     qtbot.keyClick(dock.page.table, A)
     dock.export(out / "reviewed")
     qtbot.waitUntil(lambda: (out / "reviewed" / "P2_reviewed.nii.gz").exists())
@@ -168,7 +211,7 @@ def test_places_and_truth_on_the_picture_of_the_neck(opened: GlandsDock, qtbot) 
     spot = neck.target_rect("mediastinum").center().toPoint()
     qtbot.mouseClick(neck, Qt.MouseButton.LeftButton, pos=spot)
     assert decisions(dock)[-1] == ("slot", "1", "mediastinum", "Ada")
-    assert dock.page.table.item(0, 2).text() == "mediastinum"
+    assert dock.page.table.item(0, 2).text() == "mediast."
     # A click on another gland's dot chooses it.
     qtbot.mouseClick(neck, Qt.MouseButton.LeftButton, pos=neck.dot_places()[3].toPoint())
     assert dock.review.selected == 3
