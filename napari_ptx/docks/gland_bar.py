@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SEARCHES = {"thyroid bed": "bed", "whole neck": "full"}
-_OTHER, _FIRST = "Other model…", "Choose model…"
+_OTHER, _FIRST = "Other model…", "Model…"
 
 
 def known_models() -> dict[str, Path]:

@@ -46,7 +46,7 @@ SHORT: Mapping[str, str] = {
 COLOURS: Mapping[str, str] = {"accepted": "#3fb950", "rejected": "#f0624d", "": "#ffe028"}
 """Of a decision, on the images and on the picture of the neck."""
 
-_WIDTHS = (30, 42, 0, 34, 56, 68)
+_WIDTHS = (28, 42, 0, 34, 62, 66)
 _SORT = Qt.ItemDataRole.UserRole + 1
 
 
