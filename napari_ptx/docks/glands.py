@@ -17,7 +17,6 @@ from qtpy.QtWidgets import (
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_ptx.docks import settings
@@ -29,7 +28,7 @@ from napari_ptx.docks.parts import Dock, button, hint
 
 if TYPE_CHECKING:
     from napari import Viewer
-    from qtpy.QtGui import QDragEnterEvent, QDropEvent
+    from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
 _TABS: tuple[tuple[str, str], ...] = ()
 """The tabs beside the candidates: a title, and the class ("module:name") made with the dock."""
@@ -137,6 +136,10 @@ class GlandsDock(Dock):
         if self.hub.blinded:
             self.name_row.hide()
         self.update_buttons()
+
+    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102, N802 - Qt's name
+        self.run_row.offer()  # a model may have been trained meanwhile
+        super().showEvent(event)
 
     def restyle(self) -> None:  # noqa: D102
         super().restyle()
@@ -331,12 +334,3 @@ class GlandsDock(Dock):
     def _exported(self, _name: str, done: Any) -> None:
         accepted = sum(gland.decision == "accepted" for gland in done.glands)
         show_info(f"{accepted} accepted glands and {len(done.files)} files in {done.folder}.")
-
-
-def parts(dock: GlandsDock) -> tuple[QWidget, ...]:
-    """Give the controls that have to say what they are."""
-    page = dock.page
-    return (
-        dock.run_row.model, dock.run_row.search, dock.patient_row.patient, page.filter,
-        page.table, page.neck, page.basis, dock.name_row.line,
-    )  # fmt: skip

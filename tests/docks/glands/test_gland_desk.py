@@ -1,0 +1,76 @@
+"""The desk that the tabs of the dock share: no window, no Qt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from napari_ptx.docks.gland_desk import GlandDesk
+
+
+@pytest.fixture
+def heard() -> list[Any]:
+    return []
+
+
+@pytest.fixture
+def desk(heard: list[Any]):
+    made = GlandDesk()
+    for name in ("closing", "opened", "patient_changed", "changed"):
+        getattr(made, name).connect(lambda name=name: heard.append(name), weak=False)
+    made.place_wanted.connect(lambda *place: heard.append(place), weak=False)
+    yield made
+    made.release()
+
+
+def test_a_desk_opens_goes_and_closes(desk: GlandDesk, heard: list[Any], out: Path) -> None:
+    assert desk.patients == ()
+    assert desk.open(out)
+    assert heard == ["opened", "patient_changed"]
+    assert desk.cohort is not None
+    assert desk.cohort.resolve() == (out.parent / "cohort.csv").resolve()
+    assert (desk.patient, desk.neighbour(1), desk.neighbour(-1)) == ("P1", "P2", None)
+    heard.clear()
+    desk.jump_to("P2", (1.0, 2.0, 3.0))
+    assert heard == ["patient_changed", ("P2", (1.0, 2.0, 3.0))]
+    desk.jump_to("nobody", (0.0, 0.0, 0.0))
+    assert desk.patient == "P2"
+    heard.clear()
+    desk.close()
+    assert heard == ["closing", "opened", "patient_changed"]
+    assert (desk.folder, desk.record, desk.patient) == (None, None, None)
+
+
+def test_decisions_need_a_name_and_are_undone(
+    desk: GlandDesk, heard: list[Any], out: Path, told: list[str]
+) -> None:
+    desk.open(out)
+    heard.clear()
+    assert desk.decide("P1", "candidate", "1", "accepted") is None
+    assert "needs the name" in told[0]
+    assert heard == []
+    desk.set_who(" Ada ")
+    assert GlandDesk().who == "Ada"  # remembered
+    decision = desk.decide("P1", "candidate", "1", "accepted")
+    assert (decision.who, decision.number) == ("Ada", 1)
+    assert desk.decide("P1", "candidate", "1", "accepted") is None  # it holds already
+    assert desk.undo().undoes == 1
+    assert desk.undo() is None
+    assert heard == ["changed", "changed"]
+    assert desk.record.value("P1", "candidate", "1") is None
+
+
+def test_what_is_open_stays_when_another_cannot_be_opened(
+    desk: GlandDesk, out: Path, told: list[str]
+) -> None:
+    desk.open(out)
+    assert not desk.open(out.parent)
+    assert "no prediction.json" in told[0]
+    assert desk.folder == out
+    (out.parent / "cohort.csv").rename(out.parent / "images.csv")
+    desk.open(out)
+    assert desk.cohort is None
+    desk.set_cohort(out.parent / "images.csv")
+    assert desk.cohort == out.parent / "images.csv"
