@@ -19,8 +19,8 @@ def heard() -> list[Any]:
 def desk(heard: list[Any]):
     made = GlandDesk()
     for name in ("closing", "opened", "patient_changed", "changed"):
-        getattr(made, name).connect(lambda name=name: heard.append(name), weak=False)
-    made.place_wanted.connect(lambda *place: heard.append(place), weak=False)
+        getattr(made, name).connect(lambda name=name: heard.append(name))
+    made.place_wanted.connect(lambda *place: heard.append(place))
     yield made
     made.release()
 
