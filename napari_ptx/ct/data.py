@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from napari_ptx.ct.config import ModelSettings, in_order
 from napari_ptx.ct.errors import CtError
 from napari_ptx.image import CohortError, Image, ImageError, read_cohort, read_image
+from napari_ptx.image.grid import Grid
 from napari_ptx.image.itk import to_itk
 
 AIR_HU = -1024
@@ -55,30 +56,6 @@ class Exam:
     def phases(self) -> tuple[str, ...]:
         """The phases that were taken, in the order of every model."""
         return in_order(set(self.images))
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the voxels of a volume lie.
-
-    Parameters
-    ----------
-    shape, spacing
-        ``(z, y, x)``, in mm.
-    origin, direction
-        In the DICOM patient frame, as in ``Image``.
-    """
-
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float]
-    direction: tuple[tuple[float, float, float], ...]
-
-    def image(self, pixels: NDArray[Any]) -> Image:
-        """Give an array of this shape its place."""
-        return Image(
-            pixels, "zyx", self.spacing, True, "CT", origin=self.origin, direction=self.direction
-        )
 
 
 @dataclass(frozen=True, eq=False)
