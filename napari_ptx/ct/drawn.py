@@ -55,8 +55,8 @@ def choose_objects(
             fitting[phases[0]].append(one)
         elif phases:
             left_out.append(
-                f"{patient}: {one.name}: may belong to the series of {' and '.join(phases)}, and "
-                "names neither"
+                f"{patient}: {one.name}: does not say whether it belongs to the series of "
+                f"{' or '.join(phases)}"
             )
         else:
             left_out.append(f"{patient}: {one.name}: was drawn on none of the series taken")

@@ -96,8 +96,7 @@ def read_segments(
 
     def taken(number: int) -> NDArray[np.int64]:
         pieces = found.get(number)
-        # Two frames of one segment may lie in one plane.
-        return np.unique(np.concatenate(pieces)) if pieces else np.zeros(0, np.int64)
+        return np.concatenate(list(pieces.values())) if pieces else np.zeros(0, np.int64)
 
     def part(number: int, name: str) -> Part:
         return Part(name, lambda: taken(number))
@@ -128,25 +127,31 @@ def _background(dataset: Any) -> tuple[int, ...]:
 
 def _voxels(
     dataset: Any, header: Header, kind: str, planes: Planes, names: Mapping[int, str]
-) -> dict[int, list[NDArray[np.int64]]]:
-    """Give the flat indices, on the planes, of each segment's pixels, frame by frame."""
+) -> dict[int, dict[int, NDArray[np.int64]]]:
+    """Give the flat indices, on the planes, of each segment's pixels in each plane."""
     most = numbers(dataset, "MaximumFractionalValue", 1) or [255.0]
-    found: dict[int, list[NDArray[np.int64]]] = {}
+    found: dict[int, dict[int, NDArray[np.int64]]] = {}
     area = header.rows * header.columns
+
+    def add(number: int, plane: int, mask: NDArray[np.bool_]) -> None:
+        inside = np.flatnonzero(mask) + plane * area
+        pieces = found.setdefault(number, {})
+        # Two frames of one segment may lie in one plane.
+        pieces[plane] = np.union1d(pieces[plane], inside) if plane in pieces else inside
+
     for frame, pixels in enumerate(_frames(dataset, header)):
-        start = planes.place[frame] * area
+        plane = planes.place[frame]
         if kind == "LABELMAP":
             for number in np.setdiff1d(pixels, _background(dataset)):
                 _check_number(int(number), names, frame)
-                inside = np.flatnonzero(pixels == number) + start
-                found.setdefault(int(number), []).append(inside)
+                add(int(number), plane, pixels == number)
             continue
         group = functional_group(dataset, "SegmentIdentificationSequence", frame)
         stated = numbers(group, "ReferencedSegmentNumber", 1) if group is not None else None
         number = int(stated[0]) if stated else next(iter(names)) if len(names) == 1 else -1
         _check_number(number, names, frame)
         mask = pixels > 0 if kind == "BINARY" else 2.0 * pixels >= most[0]
-        found.setdefault(number, []).append(np.flatnonzero(mask) + start)
+        add(number, plane, mask)
     return found
 
 
@@ -264,21 +269,13 @@ def place_labels(
     Unreadable
         No label lies within the grid.
     """
-    spots = np.nonzero(labels)
     exact = _exact(planes, grid)
     if exact is not None:
-        turned, corners = exact
-        inside = turned @ np.stack([spots[2], spots[1]])
-        x, y, z = inside + corners[spots[0]].T
-        within = np.all(
-            [(one >= 0) & (one < size) for one, size in zip((z, y, x), grid.shape, strict=True)],
-            axis=0,
-        )
-        placed = np.zeros(grid.shape, np.int16)
-        placed[z[within], y[within], x[within]] = labels[spots][within]
-        lost = int((~within).sum())
-        if lost and within.any():
-            notes.append(f"{lost} of {len(within)} labelled voxels lie outside of the image")
+        placed, lost = _put(labels, *exact, grid)
+        if lost and placed.any():
+            notes.append(
+                f"{lost} of {np.count_nonzero(labels)} labelled voxels lie outside of the image"
+            )
     else:
         placed = _nearest(labels, planes, grid)
         rows, columns = planes.shape[1:]
@@ -292,6 +289,25 @@ def place_labels(
             "none of its segments lies within the image; give the series that it was drawn on"
         )
     return placed
+
+
+def _put(
+    labels: NDArray[np.int16], turned: NDArray[np.int64], corners: NDArray[np.int64], grid: Grid
+) -> tuple[NDArray[np.int16], int]:
+    """Put labels where ``_exact`` says; the second value counts those outside of the grid."""
+    placed = np.zeros(grid.shape, np.int16)
+    lost = 0
+    # Plane by plane: the places of a whole body would take more memory than the volume.
+    for page, corner in zip(labels, corners, strict=True):
+        row, column = np.nonzero(page)
+        x, y, z = turned @ np.stack([column, row]) + corner[:, np.newaxis]
+        within = np.all(
+            [(one >= 0) & (one < size) for one, size in zip((z, y, x), grid.shape, strict=True)],
+            axis=0,
+        )
+        placed[z[within], y[within], x[within]] = page[row, column][within]
+        lost += int((~within).sum())
+    return placed, lost
 
 
 def _exact(planes: Planes, grid: Grid) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:

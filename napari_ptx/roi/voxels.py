@@ -101,11 +101,10 @@ def paint(
     # Large ones first, so that smaller ones are painted over them.
     for place in sorted(range(len(parts)), key=lambda one: (-len(found[one]), one)):
         voxels = found[place]
-        under = labels[voxels]
-        for number in np.unique(under[under > 0]):
-            shared = int((under == number).sum())
+        under = np.bincount(labels[voxels], minlength=1)
+        for number in (int(one) + 1 for one in np.flatnonzero(under[1:])):
             notes.append(
-                f"{shared} voxels lie both in {parts[number - 1].name} and in "
+                f"{under[number]} voxels lie both in {parts[number - 1].name} and in "
                 f"{parts[place].name} and were given to the latter, which is smaller"
             )
         labels[voxels] = place + 1
