@@ -90,6 +90,12 @@ REVIEW: tuple[Shortcut, ...] = (
 )
 """The keys on a case that the Predictions dock shows; napari's own stay."""
 
+PHASES: tuple[Shortcut, ...] = (
+    Shortcut("J", "next_patient", "The next patient of the cohort", "case"),
+    Shortcut("K", "back", "The patient before in the cohort", "case"),
+)
+"""The keys on a patient that the Phases dock shows: those of REVIEW, for the same moves."""
+
 
 def label(action: str) -> str:
     """Give the first key of an action, as a person reads it."""
@@ -117,7 +123,18 @@ def unbind(layer: Layer) -> None:
 
 def bind_review(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
     """Bind the keys that walk through predicted cases on a layer of such a case."""
-    for shortcut in REVIEW:
+    _bind_all(layer, REVIEW, actions)
+
+
+def bind_phases(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys that walk through the patients of a cohort on a layer of one."""
+    _bind_all(layer, PHASES, actions)
+
+
+def _bind_all(
+    layer: Layer, shortcuts: Iterable[Shortcut], actions: Mapping[str, Callable[..., Any]]
+) -> None:
+    for shortcut in shortcuts:
         layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
 
 

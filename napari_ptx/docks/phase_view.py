@@ -54,6 +54,11 @@ class PhaseView:
         """Whether the layers are there."""
         return bool(self._layers)
 
+    @property
+    def layers(self) -> tuple[ImageLayer, ...]:
+        """The layers of the pair, which are others for each pair."""
+        return tuple(self._layers.values())
+
     def show(self, pair: Pair, names: tuple[str, str], window: tuple[float, float]) -> None:
         """Show a pair in place of the one that is shown."""
         place = self.viewer.dims.point if self.shown and self._same_grid(pair) else None
