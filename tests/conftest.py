@@ -11,8 +11,9 @@ from hypothesis import settings
 
 # Without a time limit for each example: test machines stall. The examples are the same in
 # every run, so that a failure is of the change that it is seen with; --hypothesis-profile
-# default draws new ones.
+# default draws new ones, and "brief" a few, where the same tests run in full elsewhere.
 settings.register_profile("untimed", deadline=None, max_examples=60, derandomize=True)
+settings.register_profile("brief", deadline=None, max_examples=12, derandomize=True)
 settings.load_profile("untimed")
 
 

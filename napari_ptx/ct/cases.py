@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_ptx.ct.config import ModelSettings
-from napari_ptx.ct.data import Exam, Grid, Volume, map_of
+from napari_ptx.ct.data import Exam, Volume, map_of
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.region import search_region
+from napari_ptx.image.grid import Grid
 from napari_ptx.learn.checkpoint import write_text
 
 KINDS = ("gland", "confounder", "anywhere")

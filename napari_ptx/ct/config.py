@@ -137,7 +137,8 @@ class TrainConfig:
         By how many degrees patches are turned at random; no patch is ever mirrored,
         because side is a clinical fact.
     validate_every
-        Epochs between validations; the last is always validated.
+        Epochs between validations; the last is always validated. A training of so many
+        minutes is validated a dozen times instead.
     validate_on
         At most so many volumes of the validation part.
     precision

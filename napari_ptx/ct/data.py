@@ -9,7 +9,7 @@ they are registered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from napari_ptx.ct.config import ModelSettings, in_order
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.labels import read_labels
 from napari_ptx.image import CohortError, Image, ImageError, read_cohort, read_image
+from napari_ptx.image.grid import Grid
 from napari_ptx.image.itk import to_itk
 
 AIR_HU = -1024
@@ -55,30 +57,6 @@ class Exam:
     def phases(self) -> tuple[str, ...]:
         """The phases that were taken, in the order of every model."""
         return in_order(set(self.images))
-
-
-@dataclass(frozen=True)
-class Grid:
-    """Where the voxels of a volume lie.
-
-    Parameters
-    ----------
-    shape, spacing
-        ``(z, y, x)``, in mm.
-    origin, direction
-        In the DICOM patient frame, as in ``Image``.
-    """
-
-    shape: tuple[int, int, int]
-    spacing: tuple[float, float, float]
-    origin: tuple[float, float, float]
-    direction: tuple[tuple[float, float, float], ...]
-
-    def image(self, pixels: NDArray[Any]) -> Image:
-        """Give an array of this shape its place."""
-        return Image(
-            pixels, "zyx", self.spacing, True, "CT", origin=self.origin, direction=self.direction
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,11 +183,11 @@ def load_volume(exam: Exam, phases: Sequence[str], spacing: Sequence[float]) -> 
             hu[channel] = _on(image, reference, sitk.sitkLinear, AIR_HU)
     maps: dict[str, NDArray[np.int16] | None] = {}
     for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy)):
-        of = map_of(files, phases)
+        of = _phase_of_map(files, phases)
         maps[name] = (
             None
             if of is None
-            else _on(_read(exam.patient, of), reference, sitk.sitkNearestNeighbor, 0)
+            else _on(_read_map(exam, of, files[of]), reference, sitk.sitkNearestNeighbor, 0)
         )
     return Volume(
         exam.patient,
@@ -225,8 +203,13 @@ def load_volume(exam: Exam, phases: Sequence[str], spacing: Sequence[float]) -> 
 
 def map_of(files: Mapping[str, Path], phases: Sequence[str]) -> Path | None:
     """Give the labels or anatomy of some phases: theirs, else another's, which lies over them."""
+    of = _phase_of_map(files, phases)
+    return None if of is None else files[of]
+
+
+def _phase_of_map(files: Mapping[str, Path], phases: Sequence[str]) -> str | None:
     listed = [*phases, *in_order(set(files))]
-    return next((files[phase] for phase in listed if phase in files), None)
+    return next((phase for phase in listed if phase in files), None)
 
 
 def resample(image: Image, grid: Grid, outside: float) -> NDArray[Any]:
@@ -242,8 +225,17 @@ def resample(image: Image, grid: Grid, outside: float) -> NDArray[Any]:
 
 
 def _read(patient: str, path: Path) -> sitk.Image:
+    return _checked(patient, path, lambda: read_image(path, timeout=_READ_SECONDS))
+
+
+def _read_map(exam: Exam, phase: str, path: Path) -> sitk.Image:
+    on = exam.images[phase]
+    return _checked(exam.patient, path, lambda: read_labels(path, on, timeout=_READ_SECONDS))
+
+
+def _checked(patient: str, path: Path, read: Callable[[], Image]) -> sitk.Image:
     try:
-        image = read_image(path, timeout=_READ_SECONDS)
+        image = read()
     except ImageError as error:
         raise CtError(f"Patient {patient}: {error.message}", error.details) from None
     if image.axes != "zyx" or image.origin is None or image.colour:

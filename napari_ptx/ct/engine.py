@@ -59,6 +59,15 @@ class Engine:
         """The order of memory of volumes and weights."""
         return torch.channels_last_3d if self.channels_last else torch.contiguous_format
 
+    @property
+    def training_order(self) -> torch.memory_format:
+        """The same for a training, which goes back through the network, too.
+
+        On a CPU torch runs the group norm's way back with the channels side by side so slowly
+        that whole steps take twice as long (``benchmarks/bench_ct.py``).
+        """
+        return torch.contiguous_format if self.device == "cpu" else self.order
+
     def prepare(self, network: nn.Module) -> nn.Module:
         """Bring a network to the device and into the order of memory, for evaluation."""
         network = network.to(self.device, memory_format=self.order)  # type: ignore[call-overload]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_ptx.child import Progress
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.labels import read_labels
 from napari_ptx.ct.matching import (
     RULES,
     Closeness,
@@ -28,6 +29,7 @@ from napari_ptx.errors import PtxError
 from napari_ptx.image import Image, read_image
 
 _PLACE = ["x_mm", "y_mm", "z_mm"]
+_PHASES = ("plain", "arterial")
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +150,7 @@ def _patient(
     rules: tuple[str, ...],
     threshold: float | None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    labels = read_image(truth.labels[patient])
+    labels = read_labels(truth.labels[patient], truth.images[patient, "plain"])
     if labels.pixels.dtype.kind not in "iu" or labels.axes != "zyx" or labels.pixels.min() < 0:
         raise CtError(
             f"{truth.labels[patient].name} is no map of glands; it must hold whole numbers "
@@ -184,11 +186,13 @@ def _patient(
 
 def _measured(truth: Truth, patient: str, labels: Image) -> dict[int, dict[str, Any]]:
     """Measure the glands on their labels; HU and slot only where no table says them."""
-    if truth.listed:
+    said = truth.glands[truth.glands["patient"] == patient]
+    wanted = ["slot", *(f"hu_{phase}" for phase in _PHASES if (patient, phase) in truth.images)]
+    if truth.listed and not said[wanted].isin(["", math.nan]).any(axis=None):
         return dict(measure(labels))
     phases: dict[str, NDArray[Any]] = {}
     centre = None
-    for phase in ("plain", "arterial"):
+    for phase in _PHASES:
         file = truth.images.get((patient, phase))
         image = None if file is None else read_image(file)
         if image is not None and image.axes == "zyx" and same_grid(labels, image):

@@ -44,6 +44,7 @@ CHECKPOINT_SECONDS = 30.0
 """A checkpoint is written after an epoch where the last one is older than this."""
 
 _WARM = 0.03
+_VALIDATIONS = 12
 
 
 @dataclass(frozen=True)
@@ -185,9 +186,12 @@ class Fit:
         device = str(self.team.device)
         self.engine = Engine("bf16" if half else "fp32", bool(last), device, reason)
         # In place: the optimizer knows the parameters.
-        order: Any = {"memory_format": self.engine.order}
-        self.network.to(**order)
-        self.mean.to(**order)
+        for network, order in (
+            (self.network, self.engine.training_order),
+            (self.mean, self.engine.order),
+        ):
+            placed: Any = {"memory_format": order}
+            network.to(**placed)
         self._began = time.monotonic()
 
     def run(
@@ -206,7 +210,7 @@ class Fit:
             start = time.monotonic()
             mean_loss, lr = self._learn(model, train, progress)
             over = bool(self.team.from_leader([self._over()])[0])
-            due = (len(self.history) + 1) % self.config.validate_every == 0 or over
+            due = self._due() or over
             score, dice = math.nan, math.nan
             if due and self.team.leads:
                 score, dice = self._validate(validation, progress)
@@ -277,7 +281,7 @@ class Fit:
         assert self.engine is not None
         device = self.team.device
         self._optimizer.zero_grad(set_to_none=True)
-        given = volume.to(device).contiguous(memory_format=self.engine.order)
+        given = volume.to(device).contiguous(memory_format=self.engine.training_order)
         half = self.engine.precision == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             logits = model(given)
@@ -330,6 +334,18 @@ class Fit:
     @property
     def _seconds(self) -> float:
         return self.elapsed + time.monotonic() - self._began
+
+    def _due(self) -> bool:
+        """Whether this epoch is validated: by number, or a dozen times within the minutes.
+
+        Whole volumes take far longer than a step, and would eat up a short training.
+        """
+        if not self.config.minutes:
+            return (len(self.history) + 1) % self.config.validate_every == 0
+        done = [math.isnan(row.score) for row in self.history]
+        since = done[::-1].index(False) if False in done else len(done)
+        before = sum(row.seconds for row in self.history[: len(done) - since])
+        return self._seconds - before >= 60 * self.config.minutes / _VALIDATIONS
 
     def _over(self) -> bool:
         """Whether this epoch is the last."""

@@ -17,7 +17,7 @@ from napari_ptx.child import Progress
 from napari_ptx.ct.bundle import CtModel, versions
 from napari_ptx.ct.candidates import COLUMNS, CandidateSettings, find_candidates
 from napari_ptx.ct.config import ModelSettings
-from napari_ptx.ct.data import Exam, Grid, Volume, load_volume, read_exams, resample, samples
+from napari_ptx.ct.data import Exam, Volume, load_volume, read_exams, resample, samples
 from napari_ptx.ct.engine import PROBE, Engine, choose
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.inference import Blend, Box, sweep
@@ -34,6 +34,7 @@ from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.sampling import normalise
 from napari_ptx.ct.space import body_centre
 from napari_ptx.image import Image, write_nifti
+from napari_ptx.image.grid import Grid
 from napari_ptx.learn.manifest import file_sha256
 
 _MARGIN = 2

@@ -178,7 +178,7 @@ class GlandLayers:
             layer.opacity = 0.5
             layer.selected_label = 1
             layer.brush_size = max(1, round(_BRUSH_MM / first.spacing[-1]))
-            keys.bind_review(layer, actions, keys.GLAND_EDIT)
+            keys.bind_gland_edit(layer, actions)
             layer.events.labels_update.connect(self.copy.painted)
         layers[-1].mode = "paint"
         self.view.viewer.layers.selection.active = layers[-1]

@@ -154,7 +154,7 @@ class GlandReview(QObject):
         """Bind the keys on the images and on what lies over them."""
         actions = {shortcut.action: self._action(shortcut.action) for shortcut in keys.GLANDS}
         for layer in self.layers.layers:
-            keys.bind_review(layer, actions, keys.GLANDS)
+            keys.bind_glands(layer, actions)
 
     def _phases_changed(self) -> None:
         """Let go of glands whose images somebody has changed."""

@@ -90,6 +90,12 @@ REVIEW: tuple[Shortcut, ...] = (
 )
 """The keys on a case that the Predictions dock shows; napari's own stay."""
 
+PHASES: tuple[Shortcut, ...] = (
+    Shortcut("J", "next_patient", "The next patient of the cohort", "case"),
+    Shortcut("K", "back", "The patient before in the cohort", "case"),
+)
+"""The keys on a patient that the Phases dock shows: those of REVIEW, for the same moves."""
+
 
 GLANDS: tuple[Shortcut, ...] = (
     Shortcut("A", "accept", "Accept the gland", "edit"),
@@ -140,13 +146,30 @@ def unbind(layer: Layer) -> None:
     layer.bind_key(..., None)
 
 
-def bind_review(
-    layer: Layer,
-    actions: Mapping[str, Callable[..., Any]],
-    table: Iterable[Shortcut] = REVIEW,
+def bind_review(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys that walk through predicted cases on a layer of such a case."""
+    _bind_all(layer, REVIEW, actions)
+
+
+def bind_phases(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys that walk through the patients of a cohort on a layer of one."""
+    _bind_all(layer, PHASES, actions)
+
+
+def bind_glands(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys of the Glands dock on the phases and on what lies over them."""
+    _bind_all(layer, GLANDS, actions)
+
+
+def bind_gland_edit(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
+    """Bind the keys on the copy of a gland that is edited."""
+    _bind_all(layer, GLAND_EDIT, actions)
+
+
+def _bind_all(
+    layer: Layer, shortcuts: Iterable[Shortcut], actions: Mapping[str, Callable[..., Any]]
 ) -> None:
-    """Bind some of the keys on a layer: by default those that walk through predicted cases."""
-    for shortcut in table:
+    for shortcut in shortcuts:
         layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
 
 

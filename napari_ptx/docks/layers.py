@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_ptx.docks.blend import Blend
     from napari_ptx.image import Image
-    from napari_ptx.roi import Outline
+    from napari_ptx.roi import Instances, Outline
 
 SELECTED = "#ffe028"
 """Yellow: stands out on grey, on dark and on bright tissue, and to the colour-blind."""
@@ -61,6 +61,19 @@ def image_options(image: Image, name: str) -> dict[str, Any]:
         "contrast_limits": full_window(image),
         "metadata": {"ptx": {"kind": "image", "image": image}},
         **grid(image),
+    }
+
+
+def structure_options(found: Instances, name: str) -> dict[str, Any]:
+    """Give the options of ``add_labels`` for structures, which the cursor then names."""
+    return {
+        "name": name,
+        "features": {
+            "index": [0, *(one.number for one in found.structures)],
+            "structure": ["", *(one.name for one in found.structures)],
+        },
+        "metadata": {"ptx": {"kind": "structures", "image": found.image}},
+        **grid(found.image),
     }
 
 

@@ -19,8 +19,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_ptx.docks import keys
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import Dock, colour, combo, fill, hint
+from napari_ptx.docks.parts import Dock, button, colour, combo, fill, hint
 from napari_ptx.docks.paths import PathEdit
 from napari_ptx.docks.phase_view import MODES, PLANES, WINDOWS
 
@@ -57,6 +58,7 @@ class PhasesDock(Dock):
         self.job = JobBar()
         self._opened: tuple[Any, ...] = ()
         self._hearing = False
+        self._listing = False
         self._wait = QTimer(self)
         self._wait.setSingleShot(True)
         self._wait.setInterval(_LOOK_MS)
@@ -86,6 +88,11 @@ class PhasesDock(Dock):
         self.readout.setMinimumHeight(self.readout.fontMetrics().height() * 2)
         self.readout.setWordWrap(True)
 
+        self.patient = QLabel()
+        self.patient.setAccessibleName("Patient of the cohort")
+        self.back = button("‹", "The patient before in the cohort (K on the image)")
+        self.on = button("›", "The next patient of the cohort (J on the image)")
+
         self._looking = self._look_page()
         self._sentence = hint(EMPTY)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -103,6 +110,8 @@ class PhasesDock(Dock):
         self.window.currentTextChanged.connect(self._window_changed)
         self.slab.valueChanged.connect(self._slab_changed)
         self.primary.clicked.connect(self.open)
+        self.back.clicked.connect(self.previous_patient)
+        self.on.clicked.connect(self.next_patient)
         self.job.finished.connect(self._finished)
         self.job.stopped.connect(self._stopped)
         self.job.running_changed.connect(self._update)
@@ -138,6 +147,8 @@ class PhasesDock(Dock):
         form.addRow(self.resampled)
         self._pick.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
         bottom = QHBoxLayout()
+        for part in (self.back, self.on, self.patient):
+            bottom.addWidget(part)
         bottom.addStretch(1)
         bottom.addWidget(self.primary)
         layout = QVBoxLayout(self)
@@ -174,6 +185,7 @@ class PhasesDock(Dock):
         faults = [choice.faults for choice in (first, second) if choice is not None]
         self.resampled.setVisible(any(faults))
         self.primary.setVisible(not self.hub.blinded)
+        self._update_patient()
         self.primary.setText("Open" if second is None else "Register phases")
         missing = "Choose a folder first" if first is None else ""
         if first is not None and second is not None and first.source == second.source:
@@ -204,6 +216,7 @@ class PhasesDock(Dock):
         if place is None or not place.exists() or self.hub.blinded:
             return
         self.job.cancel()
+        self._listing = True
         self.job.start("list", f"Looking into {place.name}", f"{_TASKS}:list_choices", place)
 
     def offer(self, choices: list[Choice]) -> None:
@@ -230,6 +243,51 @@ class PhasesDock(Dock):
         self.second.setCurrentIndex(places[0] if places else 0)
         self._update()
 
+    # The patients of a cohort
+
+    def next_patient(self) -> None:
+        """Open the next patient of the cohort."""
+        self._step(1)
+
+    def previous_patient(self) -> None:
+        """Open the patient before in the cohort."""
+        self._step(-1)
+
+    def _patients(self) -> list[str]:
+        """Give the patients in the order of the cohort; none for a folder or a volume."""
+        listed = [self.first.itemData(place) for place in range(self.first.count())]
+        return list(dict.fromkeys(one.patient for one in listed if one.patient))
+
+    def _step(self, by: int) -> None:
+        patients, here = self._patients(), self.first.currentData()
+        if len(patients) < 2 or self._listing or self.hub.blinded:
+            return
+        place = patients.index(here.patient) + by
+        if not 0 <= place < len(patients):
+            show_info(f"{here.patient} is the {'last' if by > 0 else 'first'} patient.")
+            return
+        listed = [self.first.itemData(number) for number in range(self.first.count())]
+        of = [number for number, one in enumerate(listed) if one.patient == patients[place]]
+        self.first.setCurrentIndex(
+            next((number for number in of if listed[number].phase == "plain"), of[0])
+        )
+        # A patient who is skipped is not waited for.
+        self.job.cancel()
+        self.open()
+
+    def _update_patient(self) -> None:
+        patients, here = self._patients(), self.first.currentData()
+        several = len(patients) > 1 and here is not None and not self.hub.blinded
+        for part in (self.back, self.on, self.patient):
+            part.setVisible(several)
+        if several:
+            place = patients.index(here.patient)
+            # The patient before stays in sight until this one is there.
+            doing = "Opening " if self.job.running and not self._listing else ""
+            self.patient.setText(f"{doing}{here.patient} – {place + 1} of {len(patients)}")
+            self.back.setEnabled(place > 0)
+            self.on.setEnabled(place < len(patients) - 1)
+
     # Opening
 
     def open(self) -> None:
@@ -246,6 +304,7 @@ class PhasesDock(Dock):
 
     def _finished(self, name: str, value: Any) -> None:
         if name == "list":
+            self._listing = False
             self.offer(value)
             return
         from napari_ptx.docks.phase_tasks import OpenPhases  # it loads ITK
@@ -261,6 +320,10 @@ class PhasesDock(Dock):
                 self.resampled.isChecked() and self.resampled.isVisible(),
             )
         )
+        for layer in self.view.layers:
+            keys.bind_phases(
+                layer, {"next_patient": self.next_patient, "back": self.previous_patient}
+            )
         for note in value.notes:
             show_info(note)
 
@@ -296,6 +359,7 @@ class PhasesDock(Dock):
 
     def _stopped(self, name: str, _sentence: str) -> None:
         if name == "list":
+            self._listing = False
             for box in (self.first, self.second):
                 fill(box, [])
         self._update()

@@ -1,7 +1,7 @@
 """What napari opens through us: medical images with their geometry, and studies.
 
 PNG, JPEG and TIFF stay napari's own. Whatever is not ours gets ``None`` at once,
-without a look into the file.
+without a look into the file; of a folder the first files are looked at.
 """
 
 from __future__ import annotations
@@ -25,6 +25,19 @@ def get_image_reader(path: str | list[str]) -> Reader | None:
     return _read_images if _all_end_with(path, IMAGE_SUFFIXES) else None
 
 
+def get_folder_reader(path: str | list[str]) -> Reader | None:
+    """Give the reader of a folder with DICOM files, or ``None``.
+
+    Its first files are looked into: a folder has no other mark.
+    """
+    from napari_ptx.docks.dicom_layers import holds_dicom
+
+    paths = [path] if isinstance(path, str) else path
+    if paths and all(Path(one).is_dir() and holds_dicom(Path(one)) for one in paths):
+        return _read_folders
+    return None
+
+
 def get_study_reader(path: str | list[str]) -> Reader | None:
     """Give what opens a study file in the Study dock, or ``None``."""
     return _open_study if _all_end_with(path, (STUDY_SUFFIX,)) else None
@@ -36,16 +49,31 @@ def _all_end_with(path: str | list[str], suffixes: tuple[str, ...]) -> bool:
 
 
 def _read_images(path: str | list[str]) -> list[LayerData]:
+    from napari import current_viewer
+
+    from napari_ptx.docks.dicom_layers import read_structures
     from napari_ptx.docks.layers import image_options
     from napari_ptx.image import read_image
+    from napari_ptx.roi import object_of
 
-    read = []
+    read: list[LayerData] = []
     for place in [path] if isinstance(path, str) else path:
+        header = object_of(place) if _all_end_with(place, (".dcm",)) else None
+        if header is not None:
+            read.append(read_structures(header, current_viewer()))
+            continue
         image = read_image(place)
         for note in image.notes:
             show_info(f"{Path(place).name}: {note}")
         read.append((image.pixels, image_options(image, Path(place).stem), "image"))
     return read
+
+
+def _read_folders(path: str | list[str]) -> list[LayerData]:
+    from napari_ptx.docks.dicom_layers import read_folder
+
+    paths = [path] if isinstance(path, str) else path
+    return [layer for one in paths for layer in read_folder(Path(one))]
 
 
 def _open_study(path: str | list[str]) -> list[tuple[None]]:

@@ -79,10 +79,10 @@ def read_dicom(path: Path) -> Image:
         warnings.simplefilter("ignore")
         dataset = pydicom.dcmread(path, force=True)
         notes: list[str] = []
-        header = _read_header(dataset, notes)
+        header = read_header(dataset, notes)
         count = header.frames * header.rows * header.columns * header.samples
         check_size(count * max(1, header.bits // 8), path)
-        _check_data(dataset, header, notes)
+        check_data(dataset, header, notes)
         values = decode_pixels(dataset, header.photometric, header.syntax)
         expected: tuple[int, ...] = (header.rows, header.columns)
         if header.frames > 1:
@@ -113,7 +113,14 @@ def read_dicom(path: Path) -> Image:
     )
 
 
-def _read_header(dataset: Any, notes: list[str]) -> Header:
+def read_header(dataset: Any, notes: list[str]) -> Header:
+    """Read and check what a data set declares of its pixels.
+
+    Raises
+    ------
+    Unreadable
+        Pixels, their size, their kind or their transfer syntax are missing or impossible.
+    """
     element = next((name for name in _PIXEL_DATA if name in dataset), None)
     if element is None:
         kind = dataset.get("Modality") or "of no stated kind"
@@ -197,7 +204,14 @@ def _transfer_syntax(dataset: Any, element: str, notes: list[str]) -> UID:
     return syntax
 
 
-def _check_data(dataset: Any, header: Header, notes: list[str]) -> None:
+def check_data(dataset: Any, header: Header, notes: list[str]) -> None:
+    """Compare the pixel data that are there with what the header declares.
+
+    Raises
+    ------
+    Unreadable
+        Data are missing, cut off, or of another size.
+    """
     data = dataset[header.element].value
     if not isinstance(data, bytes) or not data:
         raise Unreadable("its pixel data are empty; copy or export it again")

@@ -13,11 +13,13 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from napari_ptx.child import Child, ChildDied, ChildFault, ChildTimeout
 from napari_ptx.image.foreign import Unreadable
 from napari_ptx.image.types import Image, ImageError
+
+Read = TypeVar("Read")
 
 # two letters at least: one is a Windows drive
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
@@ -167,9 +169,19 @@ def decode(path: str | os.PathLike[str]) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageError(f"{path} is an address, not a file; download it first.")
     place = Path(path)
+    return refusing(place, lambda: _reader(format_of(place))(place))
+
+
+def refusing(place: Path, read: Callable[[], Read]) -> Read:
+    """Read a foreign file so that whatever is wrong with it becomes an ``ImageError``.
+
+    Raises
+    ------
+    ImageError
+        The sentence names the file and what to do.
+    """
     try:
-        reader = _reader(format_of(place))
-        return reader(place)
+        return read()
     except ImportError:
         raise  # the installation's fault, not the file's
     except Unreadable as error:

@@ -77,7 +77,7 @@ def scan(
     """
     headers, damaged, others = [], [], 0
     for done, (path, header) in enumerate(
-        zip(paths, _in_parallel(_read_header, paths), strict=True), start=1
+        zip(paths, in_parallel(_read_header, paths), strict=True), start=1
     ):
         if isinstance(header, Header):
             headers.append(header)
@@ -98,11 +98,11 @@ def read_slices(paths: Sequence[str], progress: Callable[[int, Image], None]) ->
     ImageError
         At the first file that cannot be read.
     """
-    for place, image in enumerate(_in_parallel(decode, paths)):
+    for place, image in enumerate(in_parallel(decode, paths)):
         progress(place, image)
 
 
-def _in_parallel(function: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
+def in_parallel(function: Callable[[In], Out], items: Sequence[In]) -> Iterator[Out]:
     """Run a function on all items, in their order, a few ahead of what has been taken."""
     workers = min(4, os.cpu_count() or 1)
     left = iter(items)

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ptx.roi.comparison import Overlap, overlap
+    from napari_ptx.roi.dicom_objects import DicomObject, find_objects, object_of
     from napari_ptx.roi.imagej import read_imagej, read_named, write_imagej
+    from napari_ptx.roi.instances import Instances, Structure, read_instances
     from napari_ptx.roi.masks import read_mask, read_roi, write_mask
     from napari_ptx.roi.measurement import (
         MEASURANDS,
@@ -25,18 +27,24 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MEASURANDS",
+    "DicomObject",
+    "Instances",
     "Measurand",
     "Measurement",
     "Outline",
     "Overlap",
     "Roi",
     "RoiError",
+    "Structure",
+    "find_objects",
     "measure",
     "measure_mask",
+    "object_of",
     "overlap",
     "rasterise",
     "rasterise_window",
     "read_imagej",
+    "read_instances",
     "read_mask",
     "read_named",
     "read_roi",
@@ -48,7 +56,9 @@ __all__ = [
 # A module must not have the name of a function: once loaded, it would hide it.
 _HOMES = {
     "comparison": ("Overlap", "overlap"),
+    "dicom_objects": ("DicomObject", "find_objects", "object_of"),
     "imagej": ("read_imagej", "read_named", "write_imagej"),
+    "instances": ("Instances", "Structure", "read_instances"),
     "masks": ("read_mask", "read_roi", "write_mask"),
     "measurement": ("MEASURANDS", "Measurand", "Measurement", "measure", "measure_mask"),
     "outline": ("Outline", "Roi", "RoiError"),

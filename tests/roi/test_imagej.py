@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
@@ -63,9 +63,27 @@ def test_whole_number_selections_give_imagej_s_mask(
     np.testing.assert_array_equal(rasterise(outlines, SHAPE), expected)
 
 
+def rounding_decides(points: np.ndarray) -> bool:
+    """Tell whether a sloping line runs through a pixel's centre, but for rounding.
+
+    Both sides compute such a crossing in their own order of operations, and the last bit of it
+    says on which side the centre is. ((0, 0), (3.5, 3.5), (1/16, 1/16)) is such a ring.
+    """
+    for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
+        if x0 == x1 or y0 == y1:
+            continue
+        rows = np.arange(np.floor(min(y0, y1)), np.ceil(max(y0, y1)) + 1) + 0.5
+        rows = rows[(rows >= min(y0, y1)) & (rows <= max(y0, y1))]
+        crossing = x0 + (rows - y0) / (y1 - y0) * (x1 - x0) - 0.5
+        if (np.abs(crossing - np.rint(crossing)) < 1e-9).any():
+            return True
+    return False
+
+
 @given(rings(0, 13))
 def test_subpixel_selections_give_imagej_s_mask(folder: Path, ring: np.ndarray) -> None:
     points = ring.astype(np.float32).astype(np.float64)
+    assume(not rounding_decides(points))
     outlines = read_imagej(saved(folder, selection(ROI_TYPE.POLYGON, points)))
     expected = imagej_polygon_mask([points], SHAPE)
     np.testing.assert_array_equal(rasterise(outlines, SHAPE), expected)

@@ -54,6 +54,26 @@ def import_(
         bool,
         typer.Option("--resample", help="Interpolate uneven or tilted slices onto a grid."),
     ] = False,
+    labels: Annotated[
+        str,
+        typer.Option(
+            "--labels",
+            metavar="NAME",
+            help="Which RTSTRUCT or SEG to take where a series has several: its file or its "
+            "label; * stands for anything.",
+        ),
+    ] = "",
+    no_labels: Annotated[
+        bool, typer.Option("--no-labels", help="Take no RTSTRUCT and no SEG.")
+    ] = False,
+    structure: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--structure",
+            metavar="NAME",
+            help="Take the structures of this name alone; * stands for anything; again for each.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Make volumes (NIfTI) and a cohort table of DICOM folders, one folder for each patient.
@@ -61,12 +81,21 @@ def import_(
     The folder's name becomes the patient's; names and numbers of the header are not
     written. Of each phase there may be one series. Series whose phase is unknown and not
     given with --phase are left out, and listed.
+
+    RTSTRUCT and SEG files that lie with a series become its labels, one number for each
+    structure, and their names go to glands.csv.
     """
     from napari_ptx.ct.patients import import_patients
 
     with running("Import") as progress:
         done = import_patients(
-            folders, out, phases=phase or [], resampled=resample, progress=progress
+            folders,
+            out,
+            phases=phase or [],
+            resampled=resample,
+            labels=None if no_labels else labels,
+            structures=structure or [],
+            progress=progress,
         )
     if json:
         typer.echo(json_format.dumps(done.as_json(), indent=2, allow_nan=False))
@@ -77,8 +106,13 @@ def import_(
         highlight=False,
         soft_wrap=True,
     )
-    for line in done.left_out:
-        console().print(f"left out: {line}", markup=False, highlight=False, soft_wrap=True)
+    for what, lines in (
+        ("labels", done.taken),
+        ("left out", done.left_out),
+        ("note", done.notes),
+    ):
+        for line in lines:
+            console().print(f"{what}: {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _as_json(one: Series) -> dict[str, object]:

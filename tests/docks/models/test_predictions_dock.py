@@ -291,14 +291,16 @@ def test_right_and_wrong_can_be_read_in_both_themes(theme: str) -> None:
         assert deltaE_ciede2000(lab(shade), ground) > 35
 
 
-def test_the_keys_of_a_case_are_not_napari_s() -> None:
+@pytest.mark.parametrize("name", ["REVIEW", "PHASES"])
+def test_the_keys_of_a_case_are_not_napari_s(name: str) -> None:
     from napari.utils.key_bindings import coerce_keybinding
     from napari.utils.shortcuts import default_shortcuts
 
     from napari_ptx.docks import keys
 
-    ours = {str(coerce_keybinding(shortcut.key)) for shortcut in keys.REVIEW}
-    assert len(ours) == len(keys.REVIEW)
+    table = getattr(keys, name)
+    ours = {str(coerce_keybinding(shortcut.key)) for shortcut in table}
+    assert len(ours) == len(table)
     theirs = {
         str(binding)
         for action, bindings in default_shortcuts.items()

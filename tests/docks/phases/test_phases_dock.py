@@ -167,6 +167,58 @@ def test_a_cohort_is_offered_by_patient(
     assert dock.primary.text() == "Open"
 
 
+def test_keys_walk_through_the_patients_of_a_cohort(
+    dock: PhasesDock, viewer: Viewer, made_phases: Path, tmp_path: Path, told: list[str], qtbot
+) -> None:
+    lines = ["patient,phase,image"]
+    for patient, phases in {
+        "P1": ("arterial", "plain"),
+        "P2": ("plain",),
+        "P3": ("plain",),
+    }.items():
+        lines += [f"{patient},{phase},{made_phases / f'P7_{phase}.nii.gz'}" for phase in phases]
+    (tmp_path / "cohort.csv").write_text("\n".join(lines) + "\n")
+    dock.place.path = tmp_path / "cohort.csv"
+    qtbot.waitUntil(lambda: dock.first.count() == 4)
+    assert dock.patient.text() == "P1 – 1 of 3"
+    assert (dock.back.isEnabled(), dock.on.isEnabled()) == (False, True)
+    qtbot.keyClick(dock, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: dock.view.shown)
+    assert len(viewer.layers) == 4
+    canvas = viewer.window._qt_viewer.canvas.native
+    canvas.setFocus()
+    qtbot.keyClick(canvas, Qt.Key.Key_J)
+    assert dock.patient.text() == "Opening P2 – 2 of 3"
+    qtbot.waitUntil(lambda: dock.patient.text() == "P2 – 2 of 3")
+    assert dock.first.currentText() == "P2 – plain"
+    assert len(viewer.layers) == 1
+    assert dock.verdict.text() == "One phase only."
+    qtbot.keyClick(canvas, Qt.Key.Key_J)  # the keys are on the new layers, too
+    qtbot.waitUntil(lambda: dock.patient.text() == "P3 – 3 of 3")
+    assert (dock.back.isEnabled(), dock.on.isEnabled()) == (True, False)
+    qtbot.keyClick(canvas, Qt.Key.Key_J)
+    assert told[-1] == "INFO: P3 is the last patient."
+    # Two steps at once: the patient between is not waited for.
+    qtbot.mouseClick(dock.back, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(canvas, Qt.Key.Key_K)
+    qtbot.waitUntil(lambda: dock.patient.text() == "P1 – 1 of 3")
+    # The plain phase first, although it stands second in the table.
+    assert (dock.first.currentText(), dock.second.currentText()) == ("P1 – plain", "P1 – arterial")
+    assert len(viewer.layers) == 4
+    qtbot.keyClick(canvas, Qt.Key.Key_K)
+    assert told[-1] == "INFO: P1 is the first patient."
+
+
+def test_a_folder_of_volumes_has_no_patients_to_walk_through(
+    dock: PhasesDock, made_phases: Path, qtbot
+) -> None:
+    dock.place.path = made_phases
+    qtbot.waitUntil(lambda: dock.first.count() == 2)
+    assert not dock.on.isVisible()
+    dock.next_patient()
+    assert not dock.job.running
+
+
 def test_a_path_that_is_being_typed_is_not_looked_into(
     dock: PhasesDock, made_phases: Path, qtbot
 ) -> None:
