@@ -18,12 +18,11 @@ from napari_ptx.report.gland_rows import (
     MODEL,
     NOT_FOUND,
     SLOT_ROWS,
-    UNPLACED,
     Cell,
     Finder,
     TruthCell,
+    again,
     ordered,
-    place_of,
     row_of_site,
 )
 from napari_ptx.report.gland_truth import CohortGland, CohortTruth, TableReadings
@@ -55,9 +54,15 @@ class ModelRule:
     def sentence(self) -> str:
         """What the column means, in words."""
         if self.kind == "accepted":
-            return "The model: candidates that a reviewer accepted, by slot."
-        least = f"with a score of at least {self.threshold:g}" if self.threshold else "all"
-        return f"The model: candidates ({least}), by slot."
+            which = "candidates that a reviewer accepted"
+        elif self.threshold:
+            which = f"candidates with a score of at least {self.threshold:g}"
+        else:
+            which = "all candidates"
+        return (
+            f"The model: {which}, within {DISTANCE_MM:g} mm of a gland whose place the cohort "
+            "knows, by slot otherwise."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,10 +261,11 @@ def _model(
         hits: set[str] = set()
         for one, counts in zip(candidates, counted, strict=True):
             if counts:
-                slot = decided["slot"].get((patient, str(one["candidate"])))
-                said = str(slot.value if slot is not None else one["slot"] or "")
-                near = _nearest(one, glands)
-                hits.add(_row(said, near, list(ordered(rows[patient])), hits))
+                given = decided["slot"].get((patient, str(one["candidate"])))
+                if given is not None:
+                    hits.add(_free(row_of_site(str(given.value)), hits))
+                else:
+                    hits.add(_row(one, glands, hits))
         rows[patient] |= hits
         for row in rows[patient]:
             if row in hits or certain:
@@ -267,30 +273,33 @@ def _model(
     return found
 
 
-def _nearest(candidate: Mapping[Any, Any], glands: Mapping[str, CohortGland]) -> str | None:
-    """Give the row of the gland whose centroid lies within 5 mm, the nearest one."""
+def _row(
+    candidate: Mapping[Any, Any],
+    glands: Mapping[str, CohortGland],
+    taken: set[str],
+) -> str:
+    """Choose the row of a candidate whose slot nobody gave; best scores come first.
+
+    A gland whose place is known is found within 5 mm of it, as an evaluation by centroids has
+    it: geometry knows no ectopic site, and a slot may hold a gland and something else. Other
+    glands are found by their slot.
+    """
     place = tuple(float(candidate[axis]) for axis in ("x_mm", "y_mm", "z_mm"))
     far = {
         row: math.dist(place, gland.place)
         for row, gland in glands.items()
-        if gland.place is not None
+        if gland.place is not None and row not in taken
     }
     nearest = min(far, key=lambda row: far[row], default=None)
-    return nearest if nearest is not None and far[nearest] <= DISTANCE_MM else None
+    if nearest is not None and far[nearest] <= DISTANCE_MM:
+        return nearest
+    known = {row for row, gland in glands.items() if gland.place is not None}
+    return _free(row_of_site(str(candidate["slot"] or "")), taken | known)
 
 
-def _row(said: str, near: str | None, rows: Sequence[str], taken: set[str]) -> str:
-    """Choose the row of a candidate by its slot; which of several in it, by its place.
-
-    Geometry tells no ectopic site, so that such a candidate belongs to the ectopic gland that it
-    lies at, or to the row of unknown sites.
-    """
-    slot = row_of_site(said) if said else ECTOPIC
-    if slot != ECTOPIC:
-        same = [row for row in rows if place_of(row)[0] == slot]
-        if near in same and near not in taken:
-            return str(near)
-        return next((row for row in same if row not in taken), slot)
-    if near is not None and near.startswith((ECTOPIC, UNPLACED) if said else ""):
-        return near
-    return ECTOPIC
+def _free(place: str, taken: set[str]) -> str:
+    """Give the first row of a slot or site that is not taken; there may have to be another."""
+    number = 1
+    while again(place, number) in taken:
+        number += 1
+    return again(place, number)

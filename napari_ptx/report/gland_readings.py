@@ -63,6 +63,18 @@ class Tally:
     false: Mapping[str, int]
     unknown: int
 
+    def same(self, other: Tally) -> bool:
+        """Tell whether all numbers of the two are the same."""
+        return (
+            (self.patients, self.rows, self.false, self.unknown)
+            == (other.patients, other.rows, other.false, other.unknown)
+            and list(self.found) == list(other.found)
+            and all(
+                np.array_equal(values, other.found[name], equal_nan=True)
+                for name, values in self.found.items()
+            )
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class Exported:

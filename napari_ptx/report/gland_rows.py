@@ -61,6 +61,12 @@ class Finder:
         head = _SHORT.get(self.modality.lower(), self.modality)[:_LONGEST]
         return f"{head}\n{self.reader[:_LONGEST]}" if self.reader else head
 
+    @property
+    def brief(self) -> str:
+        """The name for a narrow table: "US A"."""
+        head = _SHORT.get(self.modality.lower(), self.modality)
+        return f"{head} {self.reader}" if self.reader else head
+
     @classmethod
     def of(cls, key: str) -> Finder:
         """Read what ``key`` gave."""

@@ -398,7 +398,7 @@ def test_the_command_writes_what_evaluate_takes(
     shown = capsys.readouterr().out
     assert "36 glands of 9 patients." in shown
     assert "22/36" in shown
-    assert "candidates (all), by slot" in shown
+    assert "The model: all candidates, within 5 mm of a gland" in shown
     assert not (li / "out" / "glands.review").exists()
     read = read_readings(
         out, listed_truth(li / "cohort.csv").table, [f"p{i}" for i in range(1, 10)]
