@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from napari_ptx.child import Progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
+    from napari_ptx.ct.evaluation import Assessment
     from napari_ptx.image import Image
     from napari_ptx.report.gland_numbers import BoardNumbers
     from napari_ptx.report.gland_readings import Tally
@@ -58,43 +57,59 @@ def _with(path: Path, do: Callable[[GlandRecord], int]) -> int:
 def evaluate(
     cohort: Path,
     prediction: Path,
-    readings: pd.DataFrame | None,
-    causes: pd.DataFrame,
     threshold: float | None,
+    with_readings: bool,
     out: Path,
     progress: Progress | None = None,
-) -> Path:
-    """Evaluate a prediction into a folder; causes that were set before are taken over.
+) -> Assessment:
+    """Evaluate a prediction into a folder, with the board's readings and the causes set so far.
 
     Parameters
     ----------
-    readings
-        The board's, written beside the evaluation as ``readings.csv``; ``None`` for the model
-        alone.
-    causes
-        Rows for ``causes.csv`` (``report.gland_causes``).
+    threshold
+        The least score of a candidate that counts; ``None`` for all.
+    with_readings
+        Whether the finders of the gland board are evaluated, too; ``readings.csv`` beside the
+        evaluation says what they were.
+    out
+        The folder; what a reviewer wrote into its ``causes.csv`` is kept.
     """
     from napari_ptx.ct.evaluation_files import evaluate as run
     from napari_ptx.ct.evaluation_tables import EvaluationSettings
-    from napari_ptx.ct.tables import write_table
-    from napari_ptx.report.gland_causes import write_causes
+    from napari_ptx.report.gland_causes import merged_causes, write_causes
+    from napari_ptx.report.gland_readings import export, read_board, write_readings
+    from napari_ptx.report.gland_rows import BoardError
+    from napari_ptx.study.gland_record import FILE_NAME, GlandRecord
 
+    if progress is not None:
+        progress(0, 0, "Reading the board")
     out.mkdir(parents=True, exist_ok=True)
-    place = None
-    if readings is not None:
-        place = out / "readings.csv"
-        write_table(readings, place)
-    write_causes(out / "causes.csv", causes)
-    run(
-        cohort, prediction, out,
-        readings=place, settings=EvaluationSettings(threshold=threshold), progress=progress,
+    readings = None
+    if with_readings:
+        try:
+            exported = export(read_board(prediction, cohort, imported=False))
+        except BoardError:  # nothing was read: the model alone
+            exported = None
+        if exported is not None:
+            readings = out / "readings.csv"
+            write_readings(readings, exported)
+    place = prediction / FILE_NAME
+    if place.is_file():
+        with GlandRecord.open(place) as record:
+            write_causes(out / "causes.csv", merged_causes(record, out / "causes.csv"))
+    settings = EvaluationSettings(threshold=threshold)
+    found = run(
+        cohort, prediction, out, readings=readings, settings=settings, progress=progress
     )  # fmt: skip
-    return out
+    return found.assessment
 
 
-def probability(path: Path, progress: Progress | None = None) -> Image:
-    """Read the map of a patient's probabilities, turned as the phases are shown."""
+def overlays(
+    chance: Path | None, labels: Path | None, progress: Progress | None = None
+) -> tuple[Image | None, Image | None]:
+    """Read a patient's probabilities and labelled glands, turned as the phases are shown."""
     from napari_ptx.image import decode
     from napari_ptx.image.orient import to_lps
 
-    return to_lps(decode(path))
+    chances, glands = (None if path is None else to_lps(decode(path)) for path in (chance, labels))
+    return chances, glands

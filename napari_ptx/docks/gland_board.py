@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
-import threading
-from functools import cache
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QSignalBlocker, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_ptx.docks.board_out import BoardOut
 from napari_ptx.docks.board_page import BoardPage
 from napari_ptx.docks.gland_grid import TRUTH
-from napari_ptx.docks.parts import colour, fill
+from napari_ptx.docks.gland_results import load_ahead
+from napari_ptx.docks.parts import colour
 from napari_ptx.errors import PtxError
-from napari_ptx.report.gland_rows import FOUND, MODEL, Finder, ectopic
+from napari_ptx.report.gland_rows import ECTOPIC, FOUND, MODEL, Finder, ectopic, site_of
 
 if TYPE_CHECKING:
     from qtpy.QtGui import QHideEvent, QShowEvent
@@ -45,6 +44,7 @@ class GlandBoard(BoardPage):
 
     def __init__(self, dock: QWidget) -> None:
         super().__init__()
+        self._dock = dock
         self.viewer, self.hub, self.desk = dock.viewer, dock.hub, dock.desk
         self.board: Board | None = None
         self.truth: CohortTruth | None = None
@@ -60,15 +60,14 @@ class GlandBoard(BoardPage):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._connect()
-        _load_ahead()
+        load_ahead()
 
     def _connect(self) -> None:
         self.more.menu().aboutToShow.connect(self._update_menu)
         self.rename_action.triggered.connect(self._ask_rename)
         self.remove_action.triggered.connect(self._ask_remove)
-        self.back.clicked.connect(self._step_back)
-        self.on.clicked.connect(self._step_on)
-        self.patient.currentIndexChanged.connect(self._patient_picked)
+        self.back.clicked.connect(partial(self.grid.step_wanted.emit, -1))
+        self.on.clicked.connect(partial(self.grid.step_wanted.emit, 1))
         self.rule.currentIndexChanged.connect(self._rule_changed)
         self.threshold.valueChanged.connect(self._rule_changed)
         self.form.added.connect(self._add_finder)
@@ -145,8 +144,7 @@ class GlandBoard(BoardPage):
         self.notes.clear()
         self.notes.hide()
         self.said.clear()
-        with QSignalBlocker(self.patient):
-            self.patient.clear()
+        self.patient.clear()
 
     def _opened(self) -> None:
         if self.hub.blinded or self.desk.predictions is None:
@@ -219,16 +217,15 @@ class GlandBoard(BoardPage):
         if self.board is None or self.desk.patient not in self.board.rows:
             self._update()
             return
-        fill(self.patient, [(name, name) for name in self.board.patients])
-        with QSignalBlocker(self.patient):
-            self.patient.setCurrentIndex(self.board.patients.index(self.desk.patient))
+        place = self.board.patients.index(self.desk.patient) + 1
+        self.patient.setText(f"{self.desk.patient}  ({place} of {len(self.board.patients)})")
         self.grid.show_board(self.board, self.desk.patient)
         self.grid.setMinimumHeight(min(self.grid.height_wanted(), 260))
         self._update()
 
     def _update(self, *_: Any) -> None:
         shown = self.board is not None
-        for part in (self.patient, self.more, self.copy_button, self.csv_button, self.rule,
+        for part in (self.more, self.copy_button, self.csv_button, self.rule,
                      self.figure_button, self.export_button, self.grid, self.basis):  # fmt: skip
             part.setEnabled(shown)
         self.back.setEnabled(shown and self.desk.neighbour(-1) is not None)
@@ -251,13 +248,15 @@ class GlandBoard(BoardPage):
         if column == MODEL:
             self._describe(NO_MODEL)
             return
-        if not self.desk.who:
-            show_warning(NO_NAME)
+        if not self._named():
             return
         if column == TRUTH:
+            held = board.truth_of(patient, row)
             state = "present" if value == FOUND else "absent"
-            decided = {"state": state, "basis": self.basis.currentData()} if value else None
-            self.desk.decide(patient, "truth", row, decided)
+            decided = {"state": state, "basis": self.basis.currentData()}
+            if held.subject == ECTOPIC and site_of(row):
+                decided["site"] = site_of(row)  # the record calls the row by its value
+            self.desk.decide(patient, "truth", held.subject or row, decided if value else None)
             return
         # Empty over a cell of the table has to be said, or the table's would show again.
         below = self.table is not None and (patient, row, column) in self.table.cells
@@ -268,16 +267,6 @@ class GlandBoard(BoardPage):
         other = self.desk.neighbour(by)
         if other is not None:
             self.desk.go(other)
-
-    def _step_back(self) -> None:
-        self.step(-1)
-
-    def _step_on(self) -> None:
-        self.step(1)
-
-    def _patient_picked(self, *_: int) -> None:
-        if self.patient.currentData() is not None:
-            self.desk.go(self.patient.currentData())
 
     def _rule_changed(self, *_: Any) -> None:
         if self.board is not None:
@@ -356,10 +345,19 @@ class GlandBoard(BoardPage):
     def _write(self, task: str, text: str, *what: Any) -> None:
         if self.job.running or self.desk.record is None:
             return
-        if not self.desk.who:
-            show_warning(NO_NAME)
+        if not self._named():
             return
         self.job.start(task, text, f"{_TASKS}:{task}", self.desk.record.path, *what, self.desk.who)
+
+    def _named(self) -> bool:
+        """Tell whether decisions have a name; the dock asks for it where they have not."""
+        if self.desk.who:
+            return True
+        ask = getattr(self._dock, "named", None)
+        if ask is None:
+            show_warning(NO_NAME)
+            return False
+        return bool(ask())
 
     def _job_done(self, name: str, value: Any) -> None:
         if name == "measure":
@@ -402,16 +400,3 @@ class GlandBoard(BoardPage):
     def _numbers_failed(self, _: str, sentence: str) -> None:
         if sentence:
             show_warning(sentence)
-
-
-@cache
-def _load_ahead() -> threading.Thread:
-    """Import what the numbers need while the user is looking for a prediction."""
-    thread = threading.Thread(target=_load, name="load the board", daemon=True)
-    thread.start()
-    return thread
-
-
-def _load() -> None:
-    for name in ("napari_ptx.report.gland_numbers", "napari_ptx.figures.upset", "scipy.stats"):
-        importlib.import_module(name)

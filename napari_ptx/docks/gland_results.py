@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+import threading
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -203,3 +206,16 @@ def p_text(value: float | None) -> str:
     if value is None or math.isnan(value):
         return "–"
     return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+@cache
+def load_ahead() -> threading.Thread:
+    """Import what the numbers need while the user is looking for a prediction."""
+    thread = threading.Thread(target=_load, name="load the board", daemon=True)
+    thread.start()
+    return thread
+
+
+def _load() -> None:
+    for name in ("napari_ptx.report.gland_numbers", "napari_ptx.figures.upset", "scipy.stats"):
+        importlib.import_module(name)

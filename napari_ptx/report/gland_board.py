@@ -24,6 +24,7 @@ from napari_ptx.report.gland_rows import (
     again,
     ordered,
     row_of_site,
+    row_of_truth,
 )
 from napari_ptx.report.gland_truth import CohortGland, CohortTruth, TableReadings
 
@@ -168,10 +169,15 @@ def make_board(
             continue
         columns.setdefault(name, Finder.of(name))
         cells[patient, slot, name] = Cell(str(row.value), "record", row.who, row.at)
+    said: dict[tuple[str, str], Decision] = {}
+    for (patient, subject), row in kinds["truth"].items():
+        place = patient, row_of_truth(subject, row.value)
+        if place not in said or said[place].number < row.number:
+            said[place] = row
     of_patient: dict[str, set[str]] = {patient: set(SLOT_ROWS) for patient in patients}
     for patient, slot, _ in cells:
         of_patient[patient].add(slot)
-    for patient, slot in (*kinds["truth"], *rows):
+    for patient, slot in (*said, *rows):
         if patient in known:
             of_patient[patient].add(slot)
     if truth is not None:
@@ -186,7 +192,7 @@ def make_board(
     listed = () if truth is None else tuple(name for name in truth.patients if name in known)
     return Board(
         tuple(patients), tuple(columns.values()), in_order,
-        _truth(in_order, kinds["truth"], truth, set(listed)),
+        _truth(in_order, said, truth, set(listed)),
         cells, model, listed, truth is not None, rule,
     )  # fmt: skip
 
@@ -222,8 +228,9 @@ def _truth(
                     "present" if value.get("state") == "present" else "absent"
                 )
                 found[patient, row] = TruthCell(
-                    state, "record", str(value.get("basis", "")), number, decision.who, decision.at
-                )
+                    state, "record", str(value.get("basis", "")), number, decision.who,
+                    decision.at, decision.subject,
+                )  # fmt: skip
             elif patient in listed:
                 found[patient, row] = TruthCell(
                     "present" if row in glands else "absent", "cohort", "", number

@@ -144,6 +144,19 @@ def row_of_site(text: str) -> str:
     return ectopic(words)
 
 
+def row_of_truth(subject: str, value: object) -> str:
+    """Give the row that a decision on the truth is about.
+
+    The subject is a slot, a site, "ectopic: site", or "ectopic" with a site in the value.
+    """
+    place, number = place_of(subject)
+    if place == ECTOPIC and isinstance(value, dict) and value.get("site"):
+        place = ectopic(str(value["site"]))
+    elif place != UNPLACED:
+        place = row_of_site(place)
+    return again(place, number)
+
+
 def label(row: str) -> str:
     """Give a row's short name: "R sup", "R inf 2", "ect. thymic"."""
     place, number = place_of(row)
@@ -209,6 +222,8 @@ class TruthCell:
         Its number in the cohort's labels; 0 where it has none.
     who, at
         As for ``Cell``.
+    subject
+        Of a decision: what the record calls the row.
     """
 
     state: Literal["present", "absent", ""] = ""
@@ -217,3 +232,4 @@ class TruthCell:
     gland: int = 0
     who: str = ""
     at: str = ""
+    subject: str = ""

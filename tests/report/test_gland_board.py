@@ -134,6 +134,19 @@ def test_the_record_goes_before_the_table_and_the_cohort(li: Path, record: Gland
     assert board.truth_of("p1", false).state == "absent"
 
 
+def test_ectopic_truth_is_known_by_any_of_its_names(record: GlandRecord) -> None:
+    for subject, value in (
+        ("ectopic", {"state": "present", "basis": "surgery", "site": "thymic"}),
+        ("ectopic: jaw_angle", {"state": "absent", "basis": "surgery"}),
+        ("ectopic: thymic", {"state": "absent", "basis": "pathology"}),
+    ):
+        record.add("P1", "truth", subject, value, "Ada")
+    board = make_board(("P1",), record)
+    assert board.rows["P1"][4:] == ("ectopic: jaw_angle", "ectopic: thymic")
+    cell = board.truth_of("P1", "ectopic: thymic")  # the last word holds
+    assert (cell.state, cell.basis, cell.subject) == ("absent", "pathology", "ectopic: thymic")
+
+
 def test_two_glands_in_one_slot_have_two_rows(tmp_path: Path) -> None:
     _, _, table = series(tmp_path, 2)
     table.loc[1, "slot"] = "left_inferior"
