@@ -35,7 +35,7 @@ class BoardPage(QWidget):
         self.patient.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.more = button("Columns", "Add, rename or remove a finder; add an ectopic site")
         self.rule = combo("Model's column", "Which candidates the model's column counts, by slot")
-        self.rule.addItem("score from", "score")
+        self.rule.addItem("score ≥", "score")
         self.rule.addItem("accepted", "accepted")
         self.threshold = QDoubleSpinBox()
         self.threshold.setAccessibleName("Threshold of the model's column")
@@ -88,14 +88,14 @@ class BoardPage(QWidget):
             box.setMinimumContentsLength(5)
         lines = []
         for parts in (
-            (self.back, self.patient, self.on, self.more),
-            (QLabel("Model"), self.rule, self.threshold, QLabel("Truth"), self.basis),
+            (self.back, self.patient, self.on, QLabel("Truth"), self.basis),
+            (QLabel("Model"), self.rule, self.threshold, self.more),
             (self.import_button, self.copy_button, self.csv_button, self.figure_button),
         ):
             line = QHBoxLayout()
             line.setSpacing(4)
             for part in parts:
-                line.addWidget(part, int(part in (self.patient, self.rule, self.basis)))
+                line.addWidget(part, int(part in (self.patient, self.rule)))
             lines.append(line)
         lines[2].addStretch(1)
         last = QHBoxLayout()

@@ -89,6 +89,7 @@ class ErrorTable(PlainTable):
             if self.item(row, 0).data(Qt.ItemDataRole.UserRole) == place:
                 self.item(row, 3).setText(cause.code or "–")
                 self.item(row, 3).setToolTip(_by(cause))
+        self.resizeColumnToContents(3)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 - Qt's name
         """Give a cause by its key; Del takes it back."""

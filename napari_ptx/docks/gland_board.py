@@ -56,6 +56,10 @@ class GlandBoard(BoardPage):
         self._asked: Tally | None = None
 
         self.out = BoardOut(self)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(50)
+        self._later.timeout.connect(self._opened)
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
@@ -122,6 +126,9 @@ class GlandBoard(BoardPage):
             self._forget()
             self._update()
             return
+        if load_ahead().is_alive():  # the first time: what counts is still being loaded
+            self._later.start()
+            return
         self._read_cohort()
         self._make()
         self._show_patient()
@@ -129,7 +136,9 @@ class GlandBoard(BoardPage):
     @property
     def settled(self) -> bool:
         """Whether every number on show is final."""
-        idle = not (self.worker.running or self.job.running or self._rest.isActive())
+        timers = (self._rest, self._later)
+        busy = self.worker.running or self.job.running
+        idle = not busy and not any(timer.isActive() for timer in timers)
         shown = self.results.numbers
         return idle and (shown is None or shown.final)
 

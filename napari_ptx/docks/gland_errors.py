@@ -174,6 +174,8 @@ class GlandErrors(ErrorPage):
         self.overlays.files[LABELLED] = self._labels()
         names = [] if self.mistakes.empty else list(dict.fromkeys(self.mistakes["finder"]))
         fill(self.finder, [*((name, name) for name in names), (ALL, "")])
+        with QSignalBlocker(self.finder):
+            self.finder.setCurrentIndex(0)  # the model
 
     def _labels(self) -> dict[str, Path]:
         from napari_ptx.ct.truth import read_truth
@@ -192,11 +194,15 @@ class GlandErrors(ErrorPage):
             return []
         finder, kind = self.finder.currentData(), self.kind.currentData()
         pairs = zip(self.mistakes["finder"], self.mistakes["kind"], strict=True)
-        return [
+        found = [
             place
             for place, (who, what) in enumerate(pairs)
             if finder in ("", None, who) and kind in ("", what)
         ]
+        # One patient after the other: their images are opened once each.
+        patients = list(dict.fromkeys(self.mistakes["patient"]))
+        owner = self.mistakes["patient"].tolist()
+        return sorted(found, key=lambda place: patients.index(owner[place]))
 
     def _list(self, *_: Any) -> None:
         rows = self.mistakes.to_dict("records")
@@ -347,7 +353,11 @@ class GlandErrors(ErrorPage):
 
     def redraw(self, *_: Any) -> None:
         """Draw the chosen figure, if its tab is on top."""
-        if self.tabs.currentIndex() != 1:
+        figures = self.tabs.currentIndex() == 1
+        whole = sum(self.parts.sizes())
+        share = 0.6 if figures else 0.35  # a figure needs more room than counts
+        self.parts.setSizes([round(whole * (1 - share)), round(whole * share)])
+        if not figures:
             return
         self.plot.background = self._ground
         size = (max(3.0, self.plot.width() / 100.0), max(2.2, self.plot.height() / 100.0))

@@ -187,7 +187,8 @@ class GlandGrid(QTableWidget):
         else:
             cell = board.cell(patient, row, name)
             right = _right(cell, truth)
-            item.setText(_SIGNS.get(cell.value, "") + (" !" if right is False else ""))
+            times = str(cell.times) if cell.times > 1 else ""
+            item.setText(_SIGNS.get(cell.value, "") + times + (" !" if right is False else ""))
             item.setToolTip(f"{in_words(row)}, {name}: {cell_in_words(cell, truth)}")
             font.setBold(cell.origin == "record")
             font.setItalic(cell.origin == "table")
@@ -263,7 +264,9 @@ def cell_in_words(cell: Cell, truth: TruthCell) -> str:
         return f"{said}; {cell.who}, {when(cell.at)}"
     if cell.origin == "table":
         return f"{said}; readings.csv, not in the record yet"
-    return f"{said}; by its candidates" if cell.origin == "model" else said
+    if cell.origin == "model" and cell.times > 1:
+        return f"{said}; {cell.times} candidates"
+    return said
 
 
 def truth_in_words(truth: TruthCell) -> str:

@@ -82,8 +82,10 @@ class GlandOverlays(QObject):
                 missing.append(kind)
             elif not there:
                 self._add(kind, image)
-        words = {CHANCE: "The prediction kept no map of probabilities of this patient; predict "
-                 "again to see it.", LABELLED: "The cohort has no labels of this patient."}  # fmt: skip
+        words = {
+            CHANCE: "The prediction kept no probabilities of this patient; predict again.",
+            LABELLED: "The cohort has no labels of this patient.",
+        }
         self.told.emit(" ".join(words[kind] for kind in missing))
 
     def forget(self) -> None:
@@ -95,8 +97,8 @@ class GlandOverlays(QObject):
         if self._job.running:
             return  # asked for again when this is done
         self._asked = patient
-        self._job.start("overlays", "Reading probabilities", f"{_TASKS}:overlays",
-                        *(self.files[kind].get(patient) for kind in (CHANCE, LABELLED)))  # fmt: skip
+        files = (self.files[kind].get(patient) for kind in (CHANCE, LABELLED))
+        self._job.start("overlays", "Reading probabilities", f"{_TASKS}:overlays", *files)
 
     def _read(self, name: str, value: Any) -> None:
         if name == "overlays":

@@ -45,6 +45,10 @@ PAIRS = (
 )
 """Headings and what they mean."""
 
+_HEAVY = (
+    "scipy.stats", "napari_ptx.report.gland_numbers", "napari_ptx.report.gland_board",
+    "napari_ptx.figures.upset",
+)  # fmt: skip
 _WAIT = "…"
 _DRAW_MS = 150  # clicks go on while the figure waits
 _NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
@@ -217,5 +221,5 @@ def load_ahead() -> threading.Thread:
 
 
 def _load() -> None:
-    for name in ("napari_ptx.report.gland_numbers", "napari_ptx.figures.upset", "scipy.stats"):
+    for name in _HEAVY:
         importlib.import_module(name)

@@ -265,48 +265,46 @@ def _model(
             counted = [float(one["score"]) >= rule.threshold for one in candidates]
             certain = True
         glands = {} if truth is None else truth.rows.get(patient, {})
-        hits: set[str] = set()
+        hits: dict[str, int] = {}
         for one, counts in zip(candidates, counted, strict=True):
             if counts:
                 given = decided["slot"].get((patient, str(one["candidate"])))
-                if given is not None:
-                    hits.add(_free(row_of_site(str(given.value)), hits))
-                else:
-                    hits.add(_row(one, glands, hits))
-        rows[patient] |= hits
+                said = None if given is None else row_of_site(str(given.value))
+                row = _row(one, said, glands, hits)
+                hits[row] = hits.get(row, 0) + 1
+        rows[patient] |= hits.keys()
         for row in rows[patient]:
             if row in hits or certain:
-                found[patient, row] = Cell(FOUND if row in hits else NOT_FOUND, "model")
+                found[patient, row] = Cell(
+                    FOUND if row in hits else NOT_FOUND, "model", times=max(1, hits.get(row, 0))
+                )
     return found
 
 
 def _row(
     candidate: Mapping[Any, Any],
+    given: str | None,
     glands: Mapping[str, CohortGland],
-    taken: set[str],
+    taken: Mapping[str, int],
 ) -> str:
-    """Choose the row of a candidate whose slot nobody gave; best scores come first.
+    """Choose the row of a candidate; best scores come first.
 
-    A gland whose place is known is found within 5 mm of it, as an evaluation by centroids has
-    it: geometry knows no ectopic site, and a slot may hold a gland and something else. Other
-    glands are found by their slot.
+    The slot that a person gave it holds. A gland whose place is known is found within 5 mm of
+    it, as an evaluation by centroids has it: geometry knows no ectopic site, and a slot may hold
+    a gland and something else. Other glands are found by their slot. All that find none in a
+    slot share one row.
     """
-    place = tuple(float(candidate[axis]) for axis in ("x_mm", "y_mm", "z_mm"))
-    far = {
-        row: math.dist(place, gland.place)
-        for row, gland in glands.items()
-        if gland.place is not None and row not in taken
-    }
-    nearest = min(far, key=lambda row: far[row], default=None)
-    if nearest is not None and far[nearest] <= DISTANCE_MM:
-        return nearest
-    known = {row for row, gland in glands.items() if gland.place is not None}
-    return _free(row_of_site(str(candidate["slot"] or "")), taken | known)
-
-
-def _free(place: str, taken: set[str]) -> str:
-    """Give the first row of a slot or site that is not taken; there may have to be another."""
+    slot = given or row_of_site(str(candidate["slot"] or ""))
+    placed = {row: gland.place for row, gland in glands.items() if gland.place is not None}
+    if given is None:
+        place = tuple(float(candidate[axis]) for axis in ("x_mm", "y_mm", "z_mm"))
+        far = {row: math.dist(place, where) for row, where in placed.items() if row not in taken}
+        nearest = min(far, key=lambda row: far[row], default=None)
+        if nearest is not None and far[nearest] <= DISTANCE_MM:
+            return nearest
     number = 1
-    while again(place, number) in taken:
+    while (row := again(slot, number)) in glands and (
+        row in taken or (given is None and row in placed)
+    ):
         number += 1
-    return again(place, number)
+    return row

@@ -110,6 +110,7 @@ def tally(board: Board) -> Tally:
             board.truth_of(patient, row).state
             for patient in board.patients
             for row in board.rows[patient]
+            for _ in range(board.cell(patient, row, key).times)
             if board.cell(patient, row, key).value == FOUND
         ]
         if len(hits) and not np.isnan(hits).all():
@@ -161,7 +162,8 @@ def export(board: Board, *, model: str | None = None) -> Exported:
             here: list[tuple[str, int | str, str, str, int, str]] = []
             read = False
             for row in board.rows[patient]:
-                value = board.cell(patient, row, key).value
+                cell = board.cell(patient, row, key)
+                value = cell.value
                 state = board.truth_of(patient, row).state
                 gland = numbers.get((patient, row), 0)
                 if not value:
@@ -173,7 +175,7 @@ def export(board: Board, *, model: str | None = None) -> Exported:
                     here.append((patient, gland, *who, int(value == FOUND), site_of(row)))
                     at_glands += 1
                 elif state == "absent" and value == FOUND:
-                    here.append((patient, "", *who, 1, site_of(row)))
+                    here += [(patient, "", *who, 1, site_of(row))] * cell.times
             if read and not here:
                 here.append((patient, "", finder.modality, finder.reader, 0, ""))
             mine += here

@@ -198,12 +198,15 @@ class Cell:
         (not yet in the record), the model's candidates, or nowhere.
     who, at
         Of a decision: the name, and UTC as text.
+    times
+        How many candidates of the model make it up.
     """
 
     value: str = ""
     origin: Literal["record", "table", "model", ""] = ""
     who: str = ""
     at: str = ""
+    times: int = 1
 
 
 @dataclass(frozen=True)
