@@ -18,7 +18,7 @@ from napari_ptx.docks.gland_forms import GlandForm
 from napari_ptx.docks.gland_grid import GlandGrid
 from napari_ptx.docks.gland_results import GlandResults
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import button, combo, hint
+from napari_ptx.docks.parts import NARROW, button, combo, hint
 
 _SAID = 36
 
@@ -43,7 +43,7 @@ class BoardPage(QWidget):
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setSingleStep(0.05)
         self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.threshold.setFixedWidth(44)
+        self.threshold.setStyleSheet(NARROW)
         self.basis = combo("Truth by", "What your decisions in the truth column rest on")
         self.basis.addItem("surgery", "surgery")
         self.basis.addItem("pathology", "pathology")
@@ -107,7 +107,7 @@ class BoardPage(QWidget):
         above.setSpacing(4)
         above.addWidget(self.grid, 1)
         above.addWidget(self.said)
-        parts = QSplitter(Qt.Orientation.Vertical)
+        parts = self.parts = QSplitter(Qt.Orientation.Vertical)
         parts.addWidget(upper)
         parts.addWidget(self.results)
         parts.setStretchFactor(0, 0)

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from napari_ptx.ct.evaluation_figures import KINDS
 from napari_ptx.docks.error_table import ErrorTable
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import button, combo, hint
+from napari_ptx.docks.parts import NARROW, button, combo, hint
 from napari_ptx.docks.plain_table import PlainTable
 from napari_ptx.docks.plot import Plot
 
@@ -36,13 +36,13 @@ class ErrorPage(QWidget):
         self.threshold.setRange(0.0, 1.0)
         self.threshold.setSingleStep(0.05)
         self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.threshold.setFixedWidth(44)
+        self.threshold.setStyleSheet(NARROW)
         self.with_readings = QCheckBox("with the board's readings")
         self.with_readings.setToolTip("Evaluate the finders of the gland board beside the model")
         self.with_readings.setChecked(True)
         self.finder = combo("Finder", "Whose mistakes are listed")
         self.kind = combo("Kind", "Which mistakes are listed")
-        for text, data in (("misses and false +", ""), ("misses", "miss"),
+        for text, data in (("all mistakes", ""), ("misses", "miss"),
                            ("false positives", "false positive")):  # fmt: skip
             self.kind.addItem(text, data)
         self.told = hint()

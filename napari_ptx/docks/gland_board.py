@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_ptx.report.gland_truth import CohortTruth, TableReadings
 
 _TASKS = "napari_ptx.docks.board_tasks"
+_TALLEST = 260  # pixels; a board with more rows is scrolled, or pulled open
 _REST_MS = 400  # intervals are computed when the clicking rests
 NO_NAME = "Type your name first: every decision is written with who and when."
 NO_MODEL = (
@@ -226,10 +227,12 @@ class GlandBoard(BoardPage):
         if self.board is None or self.desk.patient not in self.board.rows:
             self._update()
             return
-        place = self.board.patients.index(self.desk.patient) + 1
-        self.patient.setText(f"{self.desk.patient}  ({place} of {len(self.board.patients)})")
+        self.patient.setText(self.desk.patient)
+        self.patient.setToolTip(self.desk.patient)
         self.grid.show_board(self.board, self.desk.patient)
-        self.grid.setMinimumHeight(min(self.grid.height_wanted(), 260))
+        self.grid.setMinimumHeight(min(self.grid.height_wanted(), _TALLEST))
+        upper = self.grid.height_wanted() + self.said.height() + 4
+        self.parts.setSizes([upper, max(1, self.parts.height() - upper)])
         self._update()
 
     def _update(self, *_: Any) -> None:

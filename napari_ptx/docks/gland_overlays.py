@@ -110,7 +110,9 @@ class GlandOverlays(QObject):
         view, viewer = self._hub.phase_view, self._hub.phase_view.viewer
         names = (kind, f"{kind} (right)") if view.twins else (kind,)
         make = _chance if kind == CHANCE else _labelled
+        active = viewer.layers.selection.active
         made = [make(viewer, image, name) for name in names]
+        viewer.layers.selection.active = active  # whose keys go on working
         self._layers[kind] = made[0]
         view.cover(kind, (made[0], made[1] if len(made) > 1 else None))
 
