@@ -200,9 +200,9 @@ class GlandErrors(ErrorPage):
             if finder in ("", None, who) and kind in ("", what)
         ]
         # One patient after the other: their images are opened once each.
-        patients = list(dict.fromkeys(self.mistakes["patient"]))
+        order = {patient: place for place, patient in enumerate(self.desk.patients)}
         owner = self.mistakes["patient"].tolist()
-        return sorted(found, key=lambda place: patients.index(owner[place]))
+        return sorted(found, key=lambda place: order.get(owner[place], len(order)))
 
     def _list(self, *_: Any) -> None:
         rows = self.mistakes.to_dict("records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,8 @@ class GlandOverlays(QObject):
             elif image is None or image.shape != phases.pair.first.shape:
                 missing.append(kind)
             elif not there:
-                self._add(kind, image)
+                # On the very grid of the phase: files round what they say of their own.
+                self._add(kind, replace(phases.pair.first, pixels=image.pixels))
         words = {
             CHANCE: "The prediction kept no probabilities of this patient; predict again.",
             LABELLED: "The cohort has no labels of this patient.",

@@ -27,8 +27,8 @@ FINDERS = (
     ("Finder", ""),
     ("Found", "Glands found, of those that it was used on"),
     ("Sens", "Sensitivity per gland"),
-    ("95% exact", "Clopper-Pearson: takes glands as independent"),
-    ("by patient", "Bootstrap of patients: glands of one patient belong together"),
+    ("exact", "95% limits of Clopper and Pearson, which take glands as independent"),
+    ("by patient", "95% limits by a bootstrap of patients: their glands belong together"),
     ("alone", "Glands that it alone found, of those that all looked for"),
     ("false", "Findings where there is no gland"),
 )

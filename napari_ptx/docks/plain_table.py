@@ -8,7 +8,6 @@ from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 _ROW = 24
-_AIR = 4
 
 
 class PlainTable(QTableWidget):
@@ -52,8 +51,6 @@ class PlainTable(QTableWidget):
                         item.setTextAlignment(alignment)
                     self.setItem(place, across, item)
         self.resizeColumnsToContents()
-        for across in range(self.columnCount()):  # a dock is narrow: less air than Qt leaves
-            self.setColumnWidth(across, self.columnWidth(across) - _AIR)
 
     def text(self) -> str:
         """Give the table as tab-separated text."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from qtpy.QtCore import Qt
@@ -77,6 +78,47 @@ def test_an_evaluation_is_reviewed_and_made_again(evaluated: GlandErrors, qtbot,
     assert sorted(path.name for path in errors.out.iterdir() if path.suffix == ".json") == [
         "metrics.json"
     ]
+
+
+def test_the_probability_lies_over_the_phases_of_its_patient(
+    errors: GlandErrors, qtbot, make_napari_viewer, tmp_path: Path
+) -> None:
+    from napari_ptx.docks.gland_overlays import CHANCE, GlandOverlays
+    from napari_ptx.docks.hub import Hub
+    from napari_ptx.docks.phase_tasks import OpenPhases, Pair
+    from napari_ptx.image import write_nifti
+    from tests.ct.make import ball, volume
+
+    viewer = make_napari_viewer()
+    hub = Hub.of(viewer)
+    seen = ball((12, 20, 20), 3.0)
+    write_nifti(volume((200 * seen).astype(np.uint8)), tmp_path / "chance.nii.gz")
+    overlays = GlandOverlays(hub, errors.reader, errors)
+    overlays.files[CHANCE] = {"p1": tmp_path / "chance.nii.gz"}
+    overlays.want(CHANCE, True)  # nothing is open yet
+    neck = volume(np.full(seen.shape, 40, np.int16))
+
+    def opened(patient: str) -> OpenPhases:
+        pair = Pair(neck, neck.pixels, None, ())
+        return OpenPhases(pair, ("plain", "arterial"), (Path("a"), Path("b")), patient)
+
+    hub.show_phases(opened("p1"))
+    qtbot.waitUntil(lambda: CHANCE in viewer.layers)
+    one, twin = viewer.layers[CHANCE], viewer.layers[f"{CHANCE} (right)"]
+    assert one.data.max() == twin.data.max() == 200
+    assert tuple(one.scale) == tuple(viewer.layers["plain"].scale)
+    assert one.blending == "additive"
+    overlays.want(CHANCE, False)
+    assert CHANCE not in viewer.layers
+    overlays.want(CHANCE, True)
+    assert CHANCE in viewer.layers
+    told: list[str] = []
+    overlays.told.connect(told.append)
+    hub.show_phases(opened("p2"))
+    qtbot.waitUntil(lambda: any("predict again" in line for line in told))
+    assert CHANCE not in viewer.layers
+    hub.close_phases()
+    assert len(viewer.layers) == 0
 
 
 def test_an_evaluation_can_be_cancelled(errors: GlandErrors, told: list[str]) -> None:
