@@ -90,7 +90,7 @@ class BoardPage(QWidget):
         for parts in (
             (self.back, self.patient, self.on, QLabel("Truth"), self.basis),
             (QLabel("Model"), self.rule, self.threshold, self.more),
-            (self.import_button, self.copy_button, self.csv_button, self.figure_button),
+            (self.copy_button, self.csv_button, self.figure_button),
         ):
             line = QHBoxLayout()
             line.setSpacing(4)
@@ -99,6 +99,7 @@ class BoardPage(QWidget):
             lines.append(line)
         lines[2].addStretch(1)
         last = QHBoxLayout()
+        last.addWidget(self.import_button)
         last.addStretch(1)
         last.addWidget(self.export_button)
         upper = QWidget()

@@ -71,13 +71,15 @@ class ErrorPage(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
+        for box in (self.finder, self.kind, self.cause):
+            box.setMinimumContentsLength(6)
         lines = []
         for parts in (
             (self.evaluate_button, QLabel("score from"), self.threshold, None),
             (self.finder, self.kind),
             (self.cause_label, self.cause),
             (self.chance, self.labelled, None),
-            (self.copy_button, self.csv_button, self.causes_button, self.figure_button, None),
+            (self.copy_button, self.csv_button, self.causes_button, None),
         ):
             line = QHBoxLayout()
             line.setSpacing(4)
@@ -98,7 +100,10 @@ class ErrorPage(QWidget):
         column = QVBoxLayout(figures)
         column.setContentsMargins(0, 2, 0, 0)
         column.setSpacing(2)
-        column.addWidget(self.figure_kind)
+        chosen = QHBoxLayout()
+        chosen.addWidget(self.figure_kind, 1)
+        chosen.addWidget(self.figure_button)
+        column.addLayout(chosen)
         column.addWidget(self.plot, 1)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.counts, "Causes")

@@ -206,3 +206,14 @@ def test_a_reader_at_work_sees_nothing_of_it(board: GlandBoard) -> None:
     board.hub.blinded = False
     board.hub.desk_changed.emit()
     assert board.grid.rowCount() > 0
+
+
+def test_it_fits_a_narrow_dock_and_says_what_everything_is(board: GlandBoard) -> None:
+    board.form.ask_add()
+    assert board.minimumSizeHint().width() <= 300
+    for part in (board.back, board.on, board.more, board.rule, board.threshold, board.basis,
+                 board.import_button, board.copy_button, board.csv_button, board.figure_button,
+                 board.export_button):  # fmt: skip
+        assert part.toolTip()
+    for part in (board.grid, board.rule, board.threshold, board.basis, board.form.first):
+        assert part.accessibleName()

@@ -142,3 +142,13 @@ def test_what_to_do_next_is_said(errors: GlandErrors, cohort: Path) -> None:
     errors.hub.desk_changed.emit()
     assert not errors.chance.isChecked()
     assert errors.told.text() == ""
+
+
+def test_it_fits_a_narrow_dock_and_says_what_everything_is(errors: GlandErrors) -> None:
+    assert errors.minimumSizeHint().width() <= 300
+    for part in (errors.evaluate_button, errors.threshold, errors.with_readings, errors.finder,
+                 errors.kind, errors.cause, errors.chance, errors.labelled, errors.figure_kind,
+                 errors.copy_button, errors.csv_button, errors.causes_button):  # fmt: skip
+        assert part.toolTip()
+    for part in (errors.table, errors.counts, errors.threshold, errors.finder, errors.cause):
+        assert part.accessibleName()
