@@ -59,7 +59,7 @@ class GlandErrors(ErrorPage):
         self.mistakes = pd.DataFrame()
         self.causes: list[Cause] = []
         self.assessment: Assessment | None = None
-        self._read: Path | None = None  # the prediction whose evaluation was read
+        self._read: Any = None  # the prediction and the cohort whose files were read
         self._dark, self._ground = True, None
         self.files = ErrorOut(self)
         self.overlays = GlandOverlays(self.hub, self.reader, self)
@@ -120,9 +120,8 @@ class GlandErrors(ErrorPage):
         """List the mistakes of the evaluation that lies beside the prediction."""
         if self.hub.blinded or self.desk.predictions is None:
             self._forget()
-        elif self._read != self.desk.folder:
+        elif self._read != (self.desk.folder, self.desk.cohort):
             self._forget()
-            self._read = self.desk.folder
             self._read_files()
         self._changed()
 
@@ -164,6 +163,7 @@ class GlandErrors(ErrorPage):
         self._update()
 
     def _read_files(self) -> None:
+        self._read = self.desk.folder, self.desk.cohort
         try:
             self.mistakes = read_mistakes(self.out)
         except PtxError as error:
@@ -287,7 +287,6 @@ class GlandErrors(ErrorPage):
         if self.desk.predictions is None or self.hub.blinded:
             return
         self.assessment = assessment
-        self._read = self.desk.folder
         self._read_files()
         self.table.fill([])
         self._changed()

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_ptx.study.gland_record import Decision, GlandRecord
 
 Key = tuple[str, str, str]
+_EMPTY, _UNKNOWN = Cell(), TruthCell()
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,12 @@ class Board:
     def cell(self, patient: str, row: str, column: str) -> Cell:
         """Give what a finder (its key), or ``MODEL``, says of a row."""
         if column == MODEL:
-            return self.model.get((patient, row), Cell())
-        return self.cells.get((patient, row, column), Cell())
+            return self.model.get((patient, row), _EMPTY)
+        return self.cells.get((patient, row, column), _EMPTY)
 
     def truth_of(self, patient: str, row: str) -> TruthCell:
         """Give whether there is a gland in a row."""
-        return self.truth.get((patient, row), TruthCell())
+        return self.truth.get((patient, row), _UNKNOWN)
 
     def glands(self, patient: str) -> tuple[str, ...]:
         """Give the rows of a patient in which there is a gland."""

@@ -110,8 +110,8 @@ def tally(board: Board) -> Tally:
             board.truth_of(patient, row).state
             for patient in board.patients
             for row in board.rows[patient]
-            for _ in range(board.cell(patient, row, key).times)
-            if board.cell(patient, row, key).value == FOUND
+            if (cell := board.cell(patient, row, key)).value == FOUND
+            for _ in range(cell.times)
         ]
         if len(hits) and not np.isnan(hits).all():
             found[name] = hits
