@@ -61,7 +61,7 @@ class BoardPage(QWidget):
         self.csv_button = button("CSV…", "Save the table of this tab, with all digits")
         self.figure_button = button("SVG…", "Save the UpSet figure as SVG, PNG or PDF")
         self.export_button = button(
-            "Export readings…", "Write readings.csv, as 'ct evaluate --readings' takes it; without "
+            "Export…", "Write readings.csv, as 'ct evaluate --readings' takes it; without "
             "the model, whose candidates are matched there",
         )  # fmt: skip
         self._menu()

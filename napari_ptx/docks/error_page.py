@@ -55,6 +55,7 @@ class ErrorPage(QWidget):
         self.labelled.setToolTip("Draw the outlines of the cohort's labels over the phases")
         self.counts = PlainTable("Counts of causes", ["Cause", "Missed", "False +"])
         self.plot = Plot("Figure of the evaluation")
+        self.plot.setMinimumHeight(110)
         self.figure_kind = combo("Figure", "Which figure of the evaluation is shown")
         for kind, title in KINDS.items():
             self.figure_kind.addItem(title, kind)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from napari_ptx.report.gland_truth import CohortTruth, TableReadings
 
 _TASKS = "napari_ptx.docks.board_tasks"
-_TALLEST = 260  # pixels; a board with more rows is scrolled, or pulled open
+_LOWEST = 130  # pixels; in a low window the board is scrolled
 _REST_MS = 400  # intervals are computed when the clicking rests
 NO_NAME = "Type your name first: every decision is written with who and when."
 NO_MODEL = (
@@ -88,6 +88,7 @@ class GlandBoard(BoardPage):
         self.worker.finished.connect(self._numbers_done)
         self.worker.stopped.connect(self._numbers_failed)
         self._rest.timeout.connect(self._ask_numbers)
+        self.results.tab_changed.connect(self._share)
         self.import_button.clicked.connect(self.import_readings)
         self.copy_button.clicked.connect(self.out.copy)
         self.csv_button.clicked.connect(self.out.choose_csv)
@@ -230,10 +231,16 @@ class GlandBoard(BoardPage):
         self.patient.setText(self.desk.patient)
         self.patient.setToolTip(self.desk.patient)
         self.grid.show_board(self.board, self.desk.patient)
-        self.grid.setMinimumHeight(min(self.grid.height_wanted(), _TALLEST))
-        upper = self.grid.height_wanted() + self.said.height() + 4
-        self.parts.setSizes([upper, max(1, self.parts.height() - upper)])
+        self.grid.setMinimumHeight(_LOWEST)
+        self._share()
         self._update()
+
+    def _share(self) -> None:
+        """Part the height: all rows of the board, but half of it where the figure is on top."""
+        whole, upper = self.parts.height(), self.grid.height_wanted() + self.said.height() + 4
+        if self.results.tabs.currentWidget() is self.results.plot:
+            upper = min(upper, whole // 2)
+        self.parts.setSizes([upper, max(1, whole - upper)])
 
     def _update(self, *_: Any) -> None:
         shown = self.board is not None

@@ -50,6 +50,7 @@ _HEAVY = (
     "napari_ptx.figures.upset",
 )  # fmt: skip
 _WAIT = "…"
+_LOWEST = 110  # pixels; a window of 768 has not more
 _DRAW_MS = 150  # clicks go on while the figure waits
 _NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 NOTHING = "Fill cells in, and say which glands there are: then the numbers stand here."
@@ -71,6 +72,7 @@ class GlandResults(QWidget):
             for place, (_, tip) in enumerate(heads):
                 table.horizontalHeaderItem(place).setToolTip(tip)
         self.plot = Plot("UpSet figure of who found which glands")
+        self.plot.setMinimumHeight(_LOWEST)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.finders, "Sensitivity")
         self.tabs.addTab(self.pairs, "Pairs")
