@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from napari import Viewer
     from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
 
-_TABS: tuple[tuple[str, str], ...] = ()
+_TABS: tuple[tuple[str, str], ...] = (
+    ("Board", "napari_ptx.docks.gland_board:GlandBoard"),
+    ("Errors", "napari_ptx.docks.gland_errors:GlandErrors"),
+)
 """The tabs beside the candidates: a title, and the class ("module:name") made with the dock."""
 
 _TASKS = "napari_ptx.docks.gland_tasks"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.ct import evaluate, predict, register, review, series, simulate, train
+from napari_ptx.cli.ct import board, evaluate, predict, register, review, series, simulate, train
 
 app = typer.Typer(
     help="CT of the neck: series, phases, simulated necks, networks, glands.",
@@ -16,5 +16,6 @@ app.command("train")(train.train)
 app.command("predict")(predict.predict)
 app.command("evaluate")(evaluate.evaluate)
 app.command("review")(review.review)
+app.command("board")(board.board)
 app.command("register")(register.register)
 app.command("simulate")(simulate.simulate)

@@ -86,31 +86,32 @@ def show(result: Evaluation) -> None:
         highlight=False, markup=False, soft_wrap=True,
     )  # fmt: skip
     level = f"{100 * about['config']['confidence']:g}%"
-    _grid(
+    grid(
         ("Finder", "Rule", "Found", "Sens", f"{level} exact", "by patient"),
         [
             (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
              f"{row['found']}/{row['of']}", _number(row["sensitivity"]),
-             _limits(row["low"], row["high"]), _limits(row["cluster_low"], row["cluster_high"]))
+             limits(row["low"], row["high"]), limits(row["cluster_low"], row["cluster_high"]))
             for row in about["sensitivity"] if row["stratum"] == "all"
         ],
     )  # fmt: skip
-    _grid(
+    grid(
         ("Finder", "Rule", "FP per scan", "by patient", "PPV", "All found"),
         [
             (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
-             _number(row["fp_per_scan"]), _limits(row["fp_low"], row["fp_high"]),
+             _number(row["fp_per_scan"]), limits(row["fp_low"], row["fp_high"]),
              _number(row["ppv"]), f"{row['all_found']}/{row['patients_with_glands']} patients")
             for row in about["scans"]
         ],
     )  # fmt: skip
     if about.get("comparisons"):
-        _grid(
+        grid(
             ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
             [
                 (f"{row['first']} - {row['second']}", _number(row["difference"]),
-                 _limits(row["cluster_low"], row["cluster_high"]), _p(row["mcnemar_exact"]),
-                 _p(row["mcnemar_mid_p"]), _p(row["mcnemar_exact_holm"]), _p(row["fisher"]))
+                 limits(row["cluster_low"], row["cluster_high"]), p_value(row["mcnemar_exact"]),
+                 p_value(row["mcnemar_mid_p"]), p_value(row["mcnemar_exact_holm"]),
+                 p_value(row["fisher"]))
                 for row in about["comparisons"]
             ],
         )  # fmt: skip
@@ -122,11 +123,11 @@ def show(result: Evaluation) -> None:
 
 def _show_together(together: dict[str, Any], model: str) -> None:
     """Print what the model adds to each other finder, and what that adds to the model."""
-    _grid(
+    grid(
         ("Added", "to", "Glands", "Gain", "by patient"),
         [
             (gain["added"], " + ".join(gain["to"]), f"{gain['glands']}/{together['glands']}",
-             _number(gain["gain"]), _limits(*(gain["cluster_bootstrap"] or (None, None))))
+             _number(gain["gain"]), limits(*(gain["cluster_bootstrap"] or (None, None))))
             for gain in together["gains"]
             if len(gain["to"]) == 1 and model in (gain["added"], *gain["to"])
         ],
@@ -135,7 +136,8 @@ def _show_together(together: dict[str, Any], model: str) -> None:
     console().print(f"Found by one alone. {only}.\n", highlight=False, markup=False)
 
 
-def _grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table without lines, numbers to the right."""
     from rich.table import Table
     from rich.text import Text
 
@@ -152,9 +154,11 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _limits(low: Any, high: Any) -> str:
+def limits(low: Any, high: Any) -> str:
+    """Write the two limits of an interval; a dash where there is none."""
     return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
 
 
-def _p(value: float | None) -> str:
+def p_value(value: float | None) -> str:
+    """Write a P value with four digits; a dash where there is none."""
     return "–" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
