@@ -19,8 +19,15 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def open_app(study: Path | None = None) -> int:
-    """Open napari with the Study dock, wait for it to close, and return its status.
+def open_app(study: Path | None = None, *, glands: Path | None = None) -> int:
+    """Open napari, wait for it to close, and return its status.
+
+    Parameters
+    ----------
+    study
+        Open it in the Study dock.
+    glands
+        The folder of a prediction: open it in the Glands dock.
 
     Raises
     ------
@@ -45,4 +52,6 @@ def open_app(study: Path | None = None) -> int:
     command = [sys.executable, "-m", "napari_ptx.docks.app"]
     if study is not None:
         command += ["--study", str(study)]
+    if glands is not None:
+        command += ["--glands", str(glands)]
     return subprocess.run(command, check=False).returncode

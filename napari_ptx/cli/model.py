@@ -24,7 +24,9 @@ class Activation(StrEnum):
 
 @app.command("verify")
 def verify(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The folder of a model, or 'light'.")
+    ],
     json: Json = False,
 ) -> None:
     """Compare each file with its hash, and the answer to the stored input with the stored one.
@@ -32,8 +34,9 @@ def verify(
     The exit status is 1 where the model answers otherwise on this machine.
     """
     from napari_ptx.ct.bundle import verify_model
+    from napari_ptx.ct.shipped import find_model
 
-    found = verify_model(model)
+    found = verify_model(find_model(model))
     if json:
         typer.echo(json_format.dumps(found.to_json()))
     else:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 
+LARGE_MM = 5.0
+"""Normal glands are 5 x 3 x 1 mm: from here on (mm) a gland is enlarged beyond doubt."""
+
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
@@ -61,6 +64,9 @@ class Assessment:
         A row for each finder and patient.
     curves, bands
         Free-response curves of the model by rule, and their limits at ``stats.RATES``.
+    large
+        The same curves for the glands of at least ``LARGE_MM``: what finds a smaller one is
+        neither a hit nor a false positive.
     comparison, together
         Every pair, and every subset, of finders; ``None`` where there is one finder, or they
         share no gland.
@@ -78,6 +84,7 @@ class Assessment:
     patients: pd.DataFrame
     curves: Mapping[str, Froc]
     bands: Mapping[str, FrocBand]
+    large: Mapping[str, Froc]
     comparison: SensitivityComparison | None
     together: Complementarity | None
     psychometric: Mapping[str, Mapping[str, Psychometric]]
@@ -174,6 +181,7 @@ def assess(
         patients=patients_table(findings, readings, finders, rule, settings),
         curves=curves,
         bands=bands,
+        large=_large_curves(findings),
         comparison=comparison,
         together=together,
         psychometric=_psychometric(glands, finders, settings),
@@ -204,6 +212,27 @@ def _curves(
             sentence = f"No limits of the free-response curve: {error}"
             notes += [] if sentence in notes else [sentence]
     return curves, bands
+
+
+def _large_curves(findings: Findings) -> dict[str, Froc]:
+    from napari_ptx.stats import froc
+
+    glands, candidates = findings.glands, findings.candidates
+    large = glands[glands["diameter_mm"] >= LARGE_MM]
+    if large.empty:
+        return {}
+    known = set(zip(large["patient"], large["gland"], strict=True))
+    curves = {}
+    for rule in findings.rules:
+        hit = candidates[f"hit_{rule}"].to_numpy() > 0
+        pairs = zip(candidates["patient"], candidates[f"hit_gland_{rule}"], strict=True)
+        is_large = np.array([pair in known for pair in pairs], dtype=bool)
+        kept = ~hit | is_large
+        scores = candidates["score"].to_numpy(dtype=np.float64)
+        curves[rule] = froc(
+            scores[kept], (hit & is_large)[kept], len(large), len(findings.patients)
+        )
+    return curves
 
 
 def _psychometric(

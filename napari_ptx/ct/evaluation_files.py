@@ -5,7 +5,8 @@
     metrics.json             all numbers, with configuration, versions, hashes of the inputs
     sensitivity.csv          a row per finder, rule and stratum (all, slot, size, contrast, ...)
     scans.csv, patients.csv  false positives per scan, patients with all glands found
-    froc.csv, froc_rates.csv the curves, and their limits at 1/8 to 8 false positives per scan
+    froc.csv, froc_rates.csv the curves, of all glands and of those of at least 5 mm, and their
+                             limits at 1/8 to 8 false positives per scan
     comparisons.csv          a row per pair: McNemar, Holm, Fisher, bootstrap of patients
     unions.csv, gains.csv    every subset of finders, and what one adds to others
     patterns.csv             which finders found exactly how many glands
@@ -22,18 +23,18 @@ import json
 import math
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from napari_ptx.child import Progress
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.evaluation import Assessment, assess
+from napari_ptx.ct.evaluation import LARGE_MM, Assessment, assess
 from napari_ptx.ct.evaluation_figures import KINDS, draw
 from napari_ptx.ct.evaluation_tables import EvaluationSettings
 from napari_ptx.ct.findings import Findings, find
@@ -42,6 +43,9 @@ from napari_ptx.ct.mistakes import Mistakes, counted, mistakes, read_causes
 from napari_ptx.ct.predictions import Predictions, read_predictions
 from napari_ptx.ct.readings import Readings, read_readings
 from napari_ptx.ct.truth import Truth, read_truth
+
+if TYPE_CHECKING:
+    from napari_ptx.stats import Froc
 
 FORMAT = "napari-ptx ct evaluation 1"
 
@@ -163,27 +167,35 @@ _ALWAYS = ("mistakes", "causes", "candidates")  # no row in them is an answer, t
 def _curves(found: Assessment) -> pd.DataFrame:
     parts = [
         pd.DataFrame({
-            "rule": rule, "threshold": curve.thresholds,
+            "rule": rule, "glands": glands, "threshold": curve.thresholds,
             "fp_per_scan": curve.false_positives, "sensitivity": curve.sensitivity,
         })
-        for rule, curve in found.curves.items()
+        for glands, curves in _by_size(found)
+        for rule, curve in curves.items()
     ]  # fmt: skip
     return pd.concat(parts, ignore_index=True)
+
+
+def _by_size(found: Assessment) -> list[tuple[str, Mapping[str, Froc]]]:
+    return [("all", found.curves), (f"at least {LARGE_MM:g} mm", found.large)]
 
 
 def _rates(found: Assessment) -> pd.DataFrame:
     from napari_ptx.stats import RATES
 
     rows: list[dict[str, Any]] = []
-    for rule, curve in found.curves.items():
-        band = found.bands.get(rule)
-        for place, rate in enumerate(RATES):
-            limits = (np.nan, np.nan) if band is None else (band.low[place], band.high[place])
-            rows.append({"rule": rule, "fp_per_scan": rate, "sensitivity": curve.at(rate).item(),
-                         "cluster_low": limits[0], "cluster_high": limits[1]})  # fmt: skip
-        score = (np.nan, np.nan) if band is None else band.score
-        rows.append({"rule": rule, "fp_per_scan": "mean", "sensitivity": curve.score(),
-                     "cluster_low": score[0], "cluster_high": score[1]})  # fmt: skip
+    for glands, curves in _by_size(found):
+        for rule, curve in curves.items():
+            band = found.bands.get(rule) if curves is found.curves else None
+            values = [*((rate, curve.at(rate).item()) for rate in RATES), ("mean", curve.score())]
+            spans = [(np.nan, np.nan)] * len(values)
+            if band is not None:
+                spans = [*zip(band.low, band.high, strict=True), band.score]
+            rows += [
+                {"rule": rule, "glands": glands, "fp_per_scan": rate, "sensitivity": value,
+                 "cluster_low": low, "cluster_high": high}
+                for (rate, value), (low, high) in zip(values, spans, strict=True)
+            ]  # fmt: skip
     return pd.DataFrame(rows)
 
 

@@ -47,7 +47,8 @@ class Findings:
         A row per candidate: ``candidates.COLUMNS``, ``nearest_gland`` and
         ``nearest_gland_mm`` (centroids), ``vessel_mm, thyroid_mm`` where the anatomy is known,
         and for each rule ``gland_<rule>`` (its number, 0 for none), ``again_<rule>`` (0 or 1)
-        and ``hit_<rule>`` (``matching.first_hits``). ``counted``: whether its score reaches
+        and ``hit_<rule>`` (``matching.first_hits``) with ``hit_gland_<rule>``, the gland that a
+        hit finds (0 for none). ``counted``: whether its score reaches
         the threshold; only those are matched, while ``hit`` is of all.
     rules
         Those that could be applied: without maps of candidates, that of centroids alone.
@@ -179,6 +180,10 @@ def _patient(
         result = match(Closeness(close.allowed[:, counted], close.quality[:, counted]))
         hits = first_hits(close.allowed, candidates["score"].to_numpy())
         _put(rule, result, hits, counted, glands, candidates)
+        of_hits = match(Closeness(close.allowed[:, hits], close.quality[:, hits])).gland_of
+        found_by = np.zeros(len(candidates), dtype=int)
+        found_by[hits] = glands["gland"].to_numpy(dtype=int)[of_hits]
+        candidates[f"hit_gland_{rule}"] = found_by
     _add_nearest(glands, candidates)
     _add_distances(truth, patient, labels, glands, candidates)
     return glands, candidates

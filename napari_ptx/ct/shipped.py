@@ -1,4 +1,4 @@
-"""The models that come with the package."""
+"""The models that come with the package; ``examples/train_light_model.py`` made them."""
 
 from __future__ import annotations
 
@@ -26,3 +26,9 @@ def shipped_models(folder: Path = FOLDER) -> dict[str, Path]:
         title = said.get("title") or said.get("name") if isinstance(said, dict) else None
         found[str(title or place.parent.name)] = place.parent
     return found
+
+
+def find_model(named: str | Path) -> Path:
+    """Give the folder of a model: itself, or the one that comes with the package by its name."""
+    place = Path(named)
+    return FOLDER / place.name if not place.exists() and place.parent == Path() else place

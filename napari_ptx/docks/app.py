@@ -1,4 +1,4 @@
-"""Open napari with the Study dock: ``python -m napari_ptx.docks.app [--study PATH]``."""
+"""Open napari with a dock: ``python -m napari_ptx.docks.app [--study PATH] [--glands DIR]``."""
 
 from __future__ import annotations
 
@@ -16,13 +16,17 @@ TITLE = "Parathyroid imaging"
 SIZE = (1500, 950)
 
 
-def open_viewer(study: Path | None = None, *, show: bool = True) -> Viewer:
+def open_viewer(
+    study: Path | None = None, *, glands: Path | None = None, show: bool = True
+) -> Viewer:
     """Open a napari window that fits the screen, with the Study dock in it.
 
     Parameters
     ----------
     study
         A study to open at once.
+    glands
+        The folder of a prediction to open at once, in the Glands dock instead.
     """
     import napari
     from qtpy.QtGui import QGuiApplication
@@ -31,13 +35,15 @@ def open_viewer(study: Path | None = None, *, show: bool = True) -> Viewer:
 
     viewer = napari.Viewer(title=TITLE, show=False)
     hub = Hub.of(viewer)
-    hub.show("Study")
+    dock = hub.show("Study" if glands is None else "Glands")
     screen = QGuiApplication.primaryScreen()
     if screen is not None:
         room = screen.availableGeometry()
         viewer.window.resize(min(SIZE[0], room.width()), min(SIZE[1], room.height() - 30))
     if study is not None:
         hub.open_study(study)
+    if glands is not None:
+        dock.desk.open(glands)
     if show:
         viewer.window.show()
     return viewer
@@ -47,10 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the app until its window is closed."""
     parser = argparse.ArgumentParser(prog="python -m napari_ptx.docks.app", description=__doc__)
     parser.add_argument("--study", type=Path, help="a study file to open at once")
+    parser.add_argument("--glands", type=Path, help="a folder that 'ct predict' wrote")
     options = parser.parse_args(arguments)
     import napari
 
-    viewer = open_viewer(options.study)
+    viewer = open_viewer(options.study, glands=options.glands)
     # What is loaded by now stays. Were the collector to look at it each time, a full
     # collection would hold up the mouse for about 0.3 s instead of 2 ms.
     gc.collect()

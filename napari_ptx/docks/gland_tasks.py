@@ -166,6 +166,13 @@ def run_model(
     return out
 
 
+def make_demo(folder: Path, progress: Progress | None = None) -> Path:
+    """Make simulated necks with a model's candidates once, and give the prediction's folder."""
+    from napari_ptx.ct.demo import make_demo as make
+
+    return make(folder, progress=progress)
+
+
 def write_cohort(
     work: Work, wanted: Sequence[str], out: Path, progress: Progress | None = None
 ) -> Path:

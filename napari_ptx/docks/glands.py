@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QStackedWidget,
     QTabWidget,
     QVBoxLayout,
+    QWidget,
 )
 
 from napari_ptx.docks import settings
@@ -65,6 +66,10 @@ class GlandsDock(Dock):
         self.undo_button = button("Undo", "Take back your last decision (Ctrl+Z)")
         self._sentence = hint(EMPTY)
         self._sentence.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.demo_button = button(
+            "Try simulated necks", "Make three simulated necks and look for glands in them, once"
+        )
+        self._empty = QWidget()
         self.tabs = QTabWidget()
         self.tabs.setDocumentMode(True)
         self.tabs.addTab(self.page, "Candidates")
@@ -72,13 +77,14 @@ class GlandsDock(Dock):
             module, _, name = place.partition(":")
             self.tabs.addTab(getattr(importlib.import_module(module), name)(self), title)
         self._pages = QStackedWidget()
-        self._pages.addWidget(self._sentence)
+        self._pages.addWidget(self._empty)
         self._pages.addWidget(self.tabs)
         self._lay_out()
         self.setAcceptDrops(True)
 
         self.primary.clicked.connect(self.press_primary)
         self.phases_button.clicked.connect(self._show_phases)
+        self.demo_button.clicked.connect(self.try_demo)
         self.undo_button.clicked.connect(self.review.undo)
         self.run_row.wanted.connect(self.run)
         self.run_row.model.currentIndexChanged.connect(self.update_buttons)
@@ -103,6 +109,11 @@ class GlandsDock(Dock):
         self.refresh()
 
     def _lay_out(self) -> None:
+        empty = QVBoxLayout(self._empty)
+        empty.addStretch(1)
+        empty.addWidget(self._sentence)
+        empty.addWidget(self.demo_button, 0, Qt.AlignmentFlag.AlignHCenter)
+        empty.addStretch(1)
         bottom = QHBoxLayout()
         bottom.addWidget(self.phases_button)
         bottom.addWidget(self.undo_button)
@@ -131,7 +142,7 @@ class GlandsDock(Dock):
             self._sentence.setText(READY.format(self.hub.phases.patient or "a patient"))
         else:
             self._sentence.setText(EMPTY)
-        self._pages.setCurrentWidget(self.tabs if shown else self._sentence)
+        self._pages.setCurrentWidget(self.tabs if shown else self._empty)
         self.run_row.setVisible(not self.hub.blinded)
         self.patient_row.setVisible(shown)
         self.patient_row.show_patients(self.desk.patients, self.desk.patient)
@@ -157,6 +168,8 @@ class GlandsDock(Dock):
         why = "" if self.hub.phases is not None else ": open a CT in the Phases dock first"
         self.run_row.run.setToolTip(f"Look for glands in the phases that are open{why}")
         self.phases_button.setVisible(not shown and not self.hub.blinded)
+        self.demo_button.setVisible(not self.hub.blinded and self.hub.phases is None)
+        self.demo_button.setEnabled(not busy)
         self.undo_button.setVisible(shown)
         self.undo_button.setEnabled(self.review.undoable)
         self.primary.setVisible(not self.hub.blinded)
@@ -308,9 +321,17 @@ class GlandsDock(Dock):
             SEARCHES[self.run_row.search.currentText()],
         )  # fmt: skip
 
-    def _ran(self, _name: str, out: Path) -> None:
+    def try_demo(self) -> None:
+        """Make simulated necks with the candidates of the light model, and open them."""
+        if not self.runner.running and not self.hub.blinded:
+            self.runner.start(
+                "demo", "Making simulated necks", f"{_TASKS}:make_demo",
+                settings.study_folder() / "demo",
+            )  # fmt: skip
+
+    def _ran(self, name: str, out: Path) -> None:
         self._out = None
-        if self.desk.open(out):
+        if self.desk.open(out) and name != "demo":
             found = len(self.desk.predictions.candidates)
             show_info(f"{found} candidate{'' if found == 1 else 's'}; written to {out}.")
 

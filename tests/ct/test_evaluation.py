@@ -94,9 +94,11 @@ def test_false_positives_and_whole_patients(li: tuple[Path, Evaluation]) -> None
 def test_the_free_response_curve_of_the_candidates(li: tuple[Path, Evaluation]) -> None:
     rates = li[1].tables["froc_rates"]
     for rule in RULES:  # the false positives have the lowest score
-        assert row(rates, rule=rule, fp_per_scan=0.125)["sensitivity"] == pytest.approx(34 / 36)
+        assert row(rates, glands="all", rule=rule, fp_per_scan=0.125)[
+            "sensitivity"
+        ] == pytest.approx(34 / 36)
     curve = li[1].tables["froc"]
-    curve = curve[curve["rule"] == "overlap"]
+    curve = curve[(curve["rule"] == "overlap") & (curve["glands"] == "all")]
     assert curve["fp_per_scan"].iloc[-1] == 1.0
     assert curve["threshold"].iloc[-1] == pytest.approx(0.3)
 
@@ -213,8 +215,8 @@ def test_empty_truth_and_empty_prediction(tmp_path: Path) -> None:
     assert (scans["patients_with_glands"], scans["all_found"]) == (2, 1)
     assert (scans["patients_without_glands"], scans["nothing_found"]) == (2, 1)
     rates = result.tables["froc_rates"]
-    assert row(rates, rule="iou", fp_per_scan=0.125)["sensitivity"] == 0.0
-    assert row(rates, rule="iou", fp_per_scan=0.25)["sensitivity"] == 0.5
+    assert row(rates, glands="all", rule="iou", fp_per_scan=0.125)["sensitivity"] == 0.0
+    assert row(rates, glands="all", rule="iou", fp_per_scan=0.25)["sensitivity"] == 0.5
     # without a table of glands they are measured on their labels and on the plain image
     glands = result.tables["glands"]
     assert glands["hu_plain"].tolist() == [60.0, 60.0]
@@ -381,3 +383,24 @@ def test_the_same_call_gives_the_same_files(tmp_path: Path) -> None:
         contents.append({path.name: path.read_bytes() for path in done.written})
     assert contents[0] == contents[1]
     assert np.isfinite(candidates_table("a", numbered([ball((5, 5, 5), 2.0)]), {1: 1.0})["x_mm"][0])
+
+
+def test_the_curve_of_large_glands_leaves_out_what_finds_small_ones(tmp_path: Path) -> None:
+    large, small, away = ball((8, 8, 8), 3.2), ball((8, 24, 24), 1.2), ball((8, 24, 8), 2.0)
+    truth = numbered([large, small])
+    make_cohort(
+        tmp_path,
+        {"a": truth, "b": truth},
+        {
+            "a": (numbered([large, small, away]), {1: 0.5, 2: 0.9, 3: 0.7}),
+            "b": (numbered([small]), {1: 0.8}),
+        },
+    )
+    result = run(tmp_path, settings=EvaluationSettings(replicates=50, threshold=0.6), figures=False)
+    curve = result.assessment.large["overlap"]
+    assert (curve.glands, curve.scans) == (2, 2)
+    # one false positive, then the gland of patient a, though its score does not count
+    assert curve.false_positives.tolist() == [0.0, 0.5, 0.5]
+    assert curve.sensitivity.tolist() == [0.0, 0.0, 0.5]
+    rates = result.tables["froc_rates"]
+    assert row(rates, rule="overlap", glands="at least 5 mm", fp_per_scan=1)["sensitivity"] == 0.5

@@ -104,6 +104,7 @@ def show(result: Evaluation) -> None:
             for row in about["scans"]
         ],
     )  # fmt: skip
+    _show_rates(about["froc_rates"], about["rule"])
     if about.get("comparisons"):
         grid(
             ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
@@ -119,6 +120,20 @@ def show(result: Evaluation) -> None:
         _show_together(about["complementarity"], about["config"]["model"])
     for sentence in about["notes"]:
         out.print(f"Note: {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _show_rates(rates: list[dict[str, Any]], rule: str) -> None:
+    """Print the sensitivity that the model reaches at 1 false positive per scan."""
+    at_one = [row for row in rates if row["rule"] == rule and row["fp_per_scan"] == 1]
+    words = [
+        f"{row['sensitivity']:.3f} of "
+        + ("all glands" if row["glands"] == "all" else f"glands of {row['glands']}")
+        for row in at_one
+    ]
+    console().print(
+        f"Model at 1 false positive per scan: {'; '.join(words)}.\n",
+        highlight=False, markup=False, soft_wrap=True,
+    )  # fmt: skip
 
 
 def _show_together(together: dict[str, Any], model: str) -> None:

@@ -28,7 +28,10 @@ class EngineName(StrEnum):
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="The folder of a model.")],
+    model: Annotated[
+        Path,
+        typer.Argument(metavar="MODEL", help="A model's folder; 'light': the one shipped with it."),
+    ],
     cohort: Annotated[
         Path, typer.Argument(metavar="COHORT", help="CSV or Parquet: patient, phase, image.")
     ],
@@ -55,8 +58,9 @@ def predict(
     """
     from napari_ptx.ct.bundle import open_model
     from napari_ptx.ct.predict import predict as do
+    from napari_ptx.ct.shipped import find_model
 
-    opened = open_model(model)
+    opened = open_model(find_model(model))
     with running("Predicting") as progress:
         found = do(
             opened,
