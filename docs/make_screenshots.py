@@ -4,7 +4,7 @@
 
 makes the demo study (once) and a table of simulated predictions of its cases, opens
 napari, and takes each dock in both themes at 1366 x 768 and 1920 x 1080 into the folder;
-the best six go to docs/images. It needs a screen: under Linux without one,
+the best go to docs/images. It needs a screen: under Linux without one,
 ``xvfb-run -a -s "-screen 0 1920x1080x24 +extension GLX" python docs/make_screenshots.py``.
 """
 
@@ -41,12 +41,13 @@ SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
          "comparison": "comparison-changed-dark-1366.png",
          "phases": "phases-side-by-side-dark-1366.png",
-         "glands": "glands-dark-1366.png"}  # fmt: skip
+         "glands": "glands-dark-1366.png", "glands-board": "glands-board-2-dark-1366.png",
+         "glands-errors": "glands-errors-0-dark-1366.png"}  # fmt: skip
 
 
 def spin(seconds: float = 0.0, until: Callable[[], bool] | None = None) -> None:
     """Let the window live for some seconds, or until something is so."""
-    end = time.monotonic() + (seconds if until is None else 60.0)
+    end = time.monotonic() + (seconds if until is None else 180.0)
     while time.monotonic() < end and not (until is not None and until()):
         QApplication.processEvents()
         time.sleep(0.01)
@@ -149,10 +150,12 @@ class Album:
             self.take(f"phases-{mode.replace(' ', '-')}", dock.view.fit)
 
     def glands(self, folder: Path) -> None:
-        """Take the review of two simulated necks: empty, at work, a mask in the hand."""
+        """Take the review of simulated necks: empty, at work, a mask in the hand, the tabs."""
+        from napari_ptx.ct.demo import make_demo
+
         dock = self.hub.show("Glands")
         self.take("glands-empty")
-        out = write_candidates(folder)
+        out = make_demo(folder)
         dock.desk.set_who("")
         dock.desk.open(out)
         spin(until=lambda: dock.review.layers.open is not None)
@@ -163,7 +166,6 @@ class Album:
         dock.name_row.save.click()
         for action in ("accept", "accept", "reject"):
             review.act(action)
-        dock.page.slot_given.emit("mediastinum")
         for _ in range(2):
             dock.page.truth_given.emit("right_inferior")
         dock.page.truth_given.emit("left_superior")
@@ -175,11 +177,26 @@ class Album:
         review.act("edit")
         self.take("glands-edit", self._at_gland)
         review.masks.cancel()
-        self.hub.phase_view.set_mode("overlay")
-        self.hub.phase_view.set_plane("coronal")
-        self.take("glands-coronal", self._at_gland)
-        self.hub.phase_view.set_mode("side by side")
-        self.hub.phase_view.set_plane("axial")
+        board, errors = dock.tabs.widget(1), dock.tabs.widget(2)
+        dock.tabs.setCurrentWidget(board)
+        spin(until=lambda: board.settled and board.board is not None)
+        board.import_readings()
+        spin(until=lambda: not board.job.running)
+        for place in range(board.results.tabs.count()):
+            board.results.tabs.setCurrentIndex(place)
+            spin(until=lambda: board.settled)
+            self.take(f"glands-board-{place}", self._at_gland)
+        dock.tabs.setCurrentWidget(errors)
+        errors.evaluate()
+        spin(until=lambda: not errors.job.running)
+        errors.chance.setChecked(True)
+        errors.labelled.setChecked(True)
+        errors.table.setCurrentCell(0, 0)
+        spin(until=lambda: not errors.reader.running)
+        for place in range(errors.tabs.count()):
+            errors.tabs.setCurrentIndex(place)
+            self.take(f"glands-errors-{place}", lambda: None)
+        dock.tabs.setCurrentIndex(0)
         dock.desk.close()
         self.hub.close_phases()
 
@@ -273,71 +290,6 @@ def write_predictions(study_file: Path, folder: Path) -> Path:
         note="Simulated scores of simulated images: no patients, no trained model",
         positive="atypical-like", negative="adenoma-like",
     )  # fmt: skip
-
-
-def write_candidates(folder: Path) -> Path:
-    """Simulate two necks, and what a model might say of them; no model was trained.
-
-    The candidates are the simulated glands, made larger or smaller, but for one that is
-    missed, and two balls in other tissue.
-    """
-    import numpy as np
-    import pandas as pd
-    from scipy import ndimage
-
-    from napari_ptx.ct.candidates import COLUMNS
-    from napari_ptx.ct.predictions import Predictions, chance_map_name, write_predictions
-    from napari_ptx.ct.space import body_centre, measure, slot_of
-    from napari_ptx.image import read_image, write_nifti
-    from napari_ptx.phantom.ct.files import write_cohort
-    from napari_ptx.phantom.ct.scene import Settings
-
-    write_cohort(folder, 2, 5, Settings(region="bed", phases=("plain", "arterial")))
-    random = np.random.default_rng(3)
-    tables, maps, chances, out = [], {}, {}, folder / "out"
-    out.mkdir(exist_ok=True)
-    for patient in ("SIM-001", "SIM-002"):
-        truth = read_image(folder / f"{patient}_plain_labels.nii.gz")
-        phases = {name: read_image(folder / f"{patient}_{name}.nii.gz").pixels
-                  for name in ("plain", "arterial")}  # fmt: skip
-        found = np.zeros(truth.shape, dtype=np.int16)
-        for place, number in enumerate(np.unique(truth.pixels)[1:-1], start=1):
-            part = truth.pixels == number
-            found[ndimage.binary_dilation(part) if place % 2 else part] = place
-        soft = np.argwhere((phases["arterial"] > 60) & (found == 0))
-        for place in range(2):
-            centre = soft[random.integers(len(soft))]
-            grid = np.ogrid[tuple(slice(n) for n in found.shape)]
-            apart = zip(grid, centre, truth.spacing, strict=True)
-            square = sum(((axis - c) * step) ** 2 for axis, c, step in apart)
-            found[square < 2.6**2] = 20 + place
-        labels = truth.__class__(
-            found, "zyx", truth.spacing, True, "CT", origin=truth.origin, direction=truth.direction
-        )
-        measured = measure(labels, {f"hu_{name}": pixels for name, pixels in phases.items()})
-        scores = dict(zip(measured, np.sort(random.uniform(0.3, 0.98, len(measured)))[::-1],
-                          strict=True))  # fmt: skip
-        centre = body_centre(read_image(folder / f"{patient}_plain.nii.gz"))
-        rows = [
-            {"patient": patient, **one, "score": scores[number], "candidate": place,
-             "slot": slot_of((one["x_mm"], one["y_mm"], one["z_mm"]), centre)}
-            for place, (number, one) in enumerate(measured.items(), start=1)
-        ]  # fmt: skip
-        for place, number in enumerate(measured, start=1):
-            found[found == number] = place
-        tables.append(pd.DataFrame(rows).reindex(columns=list(COLUMNS)))
-        maps[patient] = labels
-        chances[patient] = out / chance_map_name(patient)
-        blurred = ndimage.gaussian_filter((found > 0).astype(np.float32), 1.0)
-        write_nifti(truth.__class__(
-            (blurred * 255).astype(np.uint8), "zyx", truth.spacing, True, "CT",
-            origin=truth.origin, direction=truth.direction), chances[patient])  # fmt: skip
-    examined = pd.DataFrame(
-        {"patient": list(maps), "examined_fraction": 0.77, "region": "the thyroid bed"}
-    )
-    about = {"cohort": "../cohort.csv", "note": "Simulated necks; no model was trained"}
-    write_predictions(out, Predictions(pd.concat(tables), examined, maps, about, chances))
-    return out
 
 
 def main() -> None:

@@ -131,3 +131,17 @@ def test_cancel_in_a_patch_and_a_child_that_the_system_kills(
     dock.run()
     started(dock, qtbot)
     dock.runner.cancel()
+
+
+@pytest.mark.slow
+def test_simulated_necks_are_one_click_away(dock: GlandsDock, hub, qtbot) -> None:
+    assert dock.demo_button.isVisible()
+    dock.demo_button.click()
+    assert dock.runner.running
+    assert not dock.demo_button.isEnabled()
+    qtbot.waitUntil(lambda: dock.desk.predictions is not None, timeout=280_000)
+    assert dock.desk.patients == ("SIM-001", "SIM-002", "SIM-003")
+    qtbot.waitUntil(lambda: hub.phases is not None)
+    assert not dock.demo_button.isVisible()
+    assert dock.page.table.rowCount() > 0
+    assert settings.study_folder() in dock.desk.folder.parents
