@@ -16,11 +16,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptx.ct.space import slot_of_word
 from napari_ptx.docks import keys
 from napari_ptx.docks.gland_table import COLOURS, FILTERS, GlandTable
 from napari_ptx.docks.neck_picture import Dot, NeckPicture
 from napari_ptx.docks.parts import button, colour, combo, hint
+from napari_ptx.report.gland_rows import ECTOPIC, row_of_truth, site_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -143,10 +143,13 @@ class GlandPage(QWidget):
         self.neck.show_glands(dots, number)
 
     def show_truth(self, truth: Mapping[str, Mapping[str, str]]) -> None:
-        """Mark what surgery or pathology found: by slot, with "state", "basis" and "site"."""
-        marks = {}
-        for slot, said in truth.items():
-            marks[str(said.get("site") or slot)] = str(said.get("state", ""))
+        """Mark what surgery or pathology found, by the subject of the decision (``gland_rows``)."""
+        marks: dict[str, str] = {}
+        for subject, said in truth.items():
+            place = site_of(row_of_truth(subject, said)) or ECTOPIC
+            state = str(said.get("state", ""))
+            if marks.get(place) != "present":  # of two glands in a place, the one that is there
+                marks[place] = state
         self.neck.show_truth(marks)
 
     def next_open(self, after: int | None) -> int | None:
@@ -198,22 +201,19 @@ class GlandPage(QWidget):
         self._list(self.table.current)
 
 
-def next_truth(held: Mapping[str, str] | None, place: str, basis: str) -> dict[str, str] | None:
+def next_truth(held: Mapping[str, str] | None, basis: str) -> dict[str, str] | None:
     """Give the truth of a place after one more click: present, absent, nothing.
 
     Parameters
     ----------
     held
-        What is said of the slot now, or ``None``.
-    place
-        A slot or site; of a site the slot is "ectopic", and the truth names the site.
+        What is said of the place now, or ``None``.
+    basis
+        "surgery" or "pathology".
     """
-    slot = slot_of_word(place)
-    here = held is not None and (held.get("site") or slot) == place
-    state = "absent" if here and held is not None and held["state"] == "present" else "present"
-    if here and held is not None and held["state"] == "absent":
-        return None
-    return {"state": state, "basis": basis} | ({} if place == slot else {"site": place})
+    if held is None:
+        return {"state": "present", "basis": basis}
+    return {"state": "absent", "basis": basis} if held["state"] == "present" else None
 
 
 def _toggle(text: str, tip: str) -> QPushButton:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject
 
-from napari_ptx.ct.space import slot_of_word
 from napari_ptx.docks import keys
 from napari_ptx.docks.gland_layers import GlandLayers
 from napari_ptx.docks.gland_masks import GlandMasks
 from napari_ptx.docks.gland_page import GlandPage, next_truth
 from napari_ptx.docks.jobs import JobBar
+from napari_ptx.report.gland_rows import row_of_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -309,7 +309,7 @@ class GlandReview(QObject):
         """Say one more thing of a place: present, absent, or again nothing."""
         if self.desk.record is None or self.desk.patient is None or not self.dock.named():
             return
-        slot = slot_of_word(place)
-        held = self.desk.record.value(self.desk.patient, "truth", slot)
-        value = next_truth(held, place, self.page.basis.currentText())
-        self.desk.decide(self.desk.patient, "truth", slot, value)
+        subject = row_of_site(place)
+        held = self.desk.record.value(self.desk.patient, "truth", subject)
+        value = next_truth(held, self.page.basis.currentText())
+        self.desk.decide(self.desk.patient, "truth", subject, value)

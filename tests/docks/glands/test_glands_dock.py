@@ -229,9 +229,10 @@ def test_places_and_truth_on_the_picture_of_the_neck(opened: GlandsDock, qtbot) 
     dock.page.basis.setCurrentText("pathology")
     spot = neck.target_rect("thymic").center().toPoint()
     qtbot.mouseClick(neck, Qt.MouseButton.LeftButton, pos=spot)
-    truth = {"state": "present", "basis": "pathology", "site": "thymic"}
-    assert dock.desk.record.value("P1", "truth", "ectopic") == truth
-    assert neck._truth == {"thymic": "present"}
+    truth = {"state": "present", "basis": "pathology"}
+    assert dock.desk.record.value("P1", "truth", "ectopic: thymic") == truth
+    dock.desk.decide("P1", "truth", "ectopic: jaw_angle", truth)  # as the board says it
+    assert neck._truth == {"thymic": "present", "jaw_angle": "present"}
 
 
 def test_empty_named_dropped_blinded_and_back(
