@@ -378,6 +378,7 @@ def test_the_dot_of_the_case_on_show_has_a_ring(compared: AgreementDock, qtbot) 
     np.testing.assert_allclose(ring.get_offsets()[0], dots.get_offsets()[place])
 
 
+@pytest.mark.once
 def test_copy_save_and_figure(
     compared: AgreementDock, tmp_path: Path, qtbot, told: list[str]
 ) -> None:

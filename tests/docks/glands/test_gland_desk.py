@@ -9,6 +9,8 @@ import pytest
 
 from napari_ptx.docks.gland_desk import GlandDesk
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def heard() -> list[Any]:

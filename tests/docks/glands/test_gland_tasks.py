@@ -17,6 +17,8 @@ from napari_ptx.image.registration import Registration, resample_to
 from napari_ptx.study.gland_record import FILE_NAME, GlandRecord
 from tests.docks.glands.conftest import GLANDS, SHAPE, image
 
+pytestmark = pytest.mark.once
+
 MOVED = ((1.0, 0.0, 0.0, 3.0), (0.0, 1.0, 0.0, -1.5), (0.0, 0.0, 1.0, 2.0), (0.0, 0.0, 0.0, 1.0))
 
 

@@ -75,6 +75,7 @@ def runs() -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
+@pytest.mark.once
 def test_a_run_becomes_a_prediction_that_is_open(
     ready: GlandsDock, viewer: Viewer, model: Path, qtbot
 ) -> None:
