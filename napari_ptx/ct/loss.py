@@ -1,4 +1,4 @@
-"""What a training makes small: overlap, cross-entropy, and each gland by itself."""
+"""What a training makes small: overlap and cross-entropy, in which every gland weighs the same."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 _SMOOTH = 1.0
+_MOST = 10.0
+"""No voxel weighs more: of a gland at the edge of a patch a few voxels may be left."""
 
 
 def loss(logits: Tensor, target: Tensor, instances: Tensor) -> Tensor:
-    """Give the sum of Dice loss, cross-entropy and the loss per gland.
+    """Give the sum of Dice loss and cross-entropy, weighted by ``gland_weights``.
 
     Parameters
     ----------
@@ -20,49 +22,59 @@ def loss(logits: Tensor, target: Tensor, instances: Tensor) -> Tensor:
         ``(n, z, y, x)`` integers: the gland of each voxel, 0 outside.
     """
     logits = logits.float()
-    return (
-        dice_loss(logits, target)
-        + cross_entropy(logits, target)
-        + gland_loss(logits, instances, target)
+    weights = gland_weights(instances)[:, None]
+    return dice_loss(logits, target, weights) + cross_entropy(logits, target, weights)
+
+
+def gland_weights(instances: Tensor) -> Tensor:
+    """Give each voxel a weight with which all glands of a batch weigh the same.
+
+    Dice and cross-entropy sum voxels, so that one large gland hides several small ones. The
+    weights are shared out among the glands, and do not grow in all: a term for glands alone
+    would pay for every voxel that is called one.
+
+    Parameters
+    ----------
+    instances
+        ``(n, z, y, x)`` integers: the gland of each voxel, 0 outside. The same number in two
+        volumes is two glands.
+
+    Returns
+    -------
+    Tensor
+        ``(n, z, y, x)`` float32: 1 outside of glands; in a gland the mean size of all by its
+        own, at most 10.
+    """
+    weights = torch.ones(instances.shape, device=instances.device)
+    inside = instances > 0
+    if not inside.any():
+        return weights
+    most = int(instances.max()) + 1
+    number = torch.arange(len(instances), device=instances.device)[:, None, None, None]
+    _, owner, sizes = torch.unique(
+        (instances.long() + number * most)[inside], return_inverse=True, return_counts=True
     )
+    weights[inside] = (sizes.float().mean() / sizes).clamp(max=_MOST)[owner]
+    return weights
 
 
-def dice_loss(logits: Tensor, target: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, target: Tensor, weights: Tensor | float = 1.0) -> Tensor:
     """Give 1 - Dice of each class over the batch, in the mean.
+
+    Parameters
+    ----------
+    logits, target
+        As in ``loss``.
+    weights
+        Of the voxels, to be multiplied with.
 
     References
     ----------
     Milletari et al. (2016), V-Net, with the sums over the batch as in nnU-Net.
     """
-    chance = logits.sigmoid()
+    chance = logits.sigmoid() * weights
+    target = target * weights
     axes = (0, 2, 3, 4)
-    shared = (chance * target).sum(axes)
+    shared = (chance * (target > 0)).sum(axes)
     both = chance.sum(axes) + target.sum(axes)
     return (1 - (2 * shared + _SMOOTH) / (both + _SMOOTH)).mean()
-
-
-def gland_loss(logits: Tensor, instances: Tensor, target: Tensor) -> Tensor:
-    """Give the mean over glands of the mean cross-entropy of a gland's voxels.
-
-    A gland of 20 voxels and one of 2,000 pull equally: Dice and cross-entropy sum voxels, so
-    that one large gland hides several small ones.
-
-    Parameters
-    ----------
-    logits, target, instances
-        As in ``loss``; a voxel counts for the class that ``target`` gives it.
-    """
-    inside = instances > 0
-    if not inside.any():
-        return logits.sum() * 0
-    # One number for each gland of each volume of the batch.
-    most = int(instances.max()) + 1
-    number = torch.arange(len(instances), device=instances.device)[:, None, None, None]
-    owners = (instances.long() + number * most)[inside]
-    _, owner = torch.unique(owners, return_inverse=True)
-    mine = (logits * target).sum(1)[inside]
-    each = torch.nn.functional.softplus(-mine)  # the cross-entropy of a voxel that is 1
-    count = int(owner.max()) + 1
-    sums = torch.zeros(count, device=logits.device).index_add(0, owner, each)
-    voxels = torch.bincount(owner, minlength=count)
-    return (sums / voxels).mean()

@@ -7,12 +7,12 @@ import pytest
 pytest.importorskip("torch")
 import torch
 
-from napari_ptx.ct.loss import dice_loss, gland_loss, loss
+from napari_ptx.ct.loss import dice_loss, gland_weights, loss
 
 
 def _two_glands():
     instances = torch.zeros((1, 16, 16, 16), dtype=torch.int64)
-    instances[0, 1:3, 1:3, 1:3] = 1  # 8 voxels
+    instances[0, 1:5, 1:5, 1:5] = 1  # 64 voxels
     instances[0, 6:14, 6:14, 6:14] = 2  # 512 voxels
     return instances, (instances > 0).float()[:, None]
 
@@ -20,22 +20,37 @@ def _two_glands():
 def test_the_gradient_of_a_small_gland_weighs_as_that_of_a_large_one():
     instances, target = _two_glands()
     logits = torch.full(target.shape, -1.5, requires_grad=True)
-    gland_loss(logits, instances, target).backward()
+    loss(logits, target, instances).backward()
     pulls = [logits.grad[0, 0][instances[0] == gland].sum() for gland in (1, 2)]
     assert pulls[0] == pytest.approx(float(pulls[1]), rel=1e-5)
     assert pulls[0] < 0
-    assert logits.grad[0, 0][instances[0] == 0].abs().sum() == 0
 
 
-def test_it_is_the_mean_over_glands_of_all_volumes_of_a_batch():
-    instances, _target = _two_glands()
+def test_glands_weigh_as_much_in_all_as_their_voxels():
+    instances, _ = _two_glands()
     other = torch.where(instances == 1, 2, 0)  # the same number in another volume
     batch = torch.cat([instances, other])
-    targets = (batch > 0).float()[:, None]
-    logits = torch.zeros(targets.shape)
-    logits[0, 0][instances[0] == 1] = 50.0
-    log2 = float(torch.log(torch.tensor(2.0)))
-    assert float(gland_loss(logits, batch, targets)) == pytest.approx(2 / 3 * log2, rel=1e-4)
+    weights = gland_weights(batch)
+    assert float(weights[batch > 0].sum()) == pytest.approx(64 + 512 + 64)
+    assert (weights[batch == 0] == 1).all()
+    for part in (batch[0] == 1, batch[0] == 2):
+        assert float(weights[0][part].sum()) == pytest.approx((64 + 512 + 64) / 3, rel=1e-5)
+
+
+def test_a_few_voxels_at_an_edge_do_not_rule_the_batch():
+    instances, _ = _two_glands()
+    instances[instances == 1] = 0
+    instances[0, 0, 0, 0] = 1
+    assert float(gland_weights(instances).max()) == 10.0
+
+
+def test_calling_everything_a_gland_does_not_pay():
+    instances, target = _two_glands()
+    right = torch.where(target > 0, 2.0, -4.0)
+    everywhere = torch.full(target.shape, 2.0)
+    nowhere = torch.full(target.shape, -4.0)
+    values = [float(loss(one, target, instances)) for one in (right, nowhere, everywhere)]
+    assert values == sorted(values)
 
 
 def test_a_voxel_counts_for_its_class():
@@ -45,7 +60,7 @@ def test_a_voxel_counts_for_its_class():
     logits[:, 0][instances == 1] = 50.0
     logits[:, 1][instances == 2] = 50.0
     assert float(loss(logits, target, instances)) == pytest.approx(0, abs=1e-3)
-    assert float(gland_loss(logits.flip(1), instances, target)) > 10
+    assert float(loss(logits.flip(1), target, instances)) > 2
 
 
 def test_nothing_to_find():
