@@ -1,6 +1,6 @@
 """Train the light model that comes with the package, on simulated necks, and evaluate it.
 
-    python train_light_model.py WORK [--minutes 30] [-o MODEL]
+    python train_light_model.py WORK [--minutes 30] [--train 60] [--test 24] [-o MODEL]
 
 It simulates 60 necks to train on and 24 others, trains the smallest network (base 8, voxels
 of 0.8 x 0.8 x 1.0 mm, both phases as channels), looks for glands in the 24, and writes the
@@ -36,6 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path, help="where the necks and the training are kept")
     parser.add_argument("--minutes", type=float, default=30.0, help="of training")
+    parser.add_argument("--train", type=int, default=60, help="necks to train on")
+    parser.add_argument("--test", type=int, default=24, help="necks to test on")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER / "light", help="the model")
     options = parser.parse_args()
     work: Path = options.work
@@ -48,13 +50,15 @@ def main() -> None:
             )
 
         region = Settings(region="bed")
-        write_cohort(work / "train", 60, 2026, region, progress=told("Necks to train on"))
-        write_cohort(work / "test", 24, 4711, region, progress=told("Necks to test on"))
+        write_cohort(
+            work / "train", options.train, 2026, region, progress=told("Necks to train on")
+        )
+        write_cohort(work / "test", options.test, 4711, region, progress=told("Necks to test on"))
         config = TrainConfig(
             model=ModelSettings(spacing=(1.0, 0.8, 0.8), patch=(64, 64, 64)),
             base=8,
             minutes=options.minutes,
-            folds=10,
+            folds=min(10, options.train),
             lr=1.5e-3,
             seed=1,
         )
@@ -79,7 +83,7 @@ def main() -> None:
         "title": TITLE,
         "training": trained.metadata["training"],
         "simulated_test": {
-            "patients": 24,
+            "patients": options.test,
             "rule": found.about["rule"],
             "sensitivity_at_1_false_positive_per_scan": rates,
         },

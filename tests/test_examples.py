@@ -80,3 +80,13 @@ def test_every_example_is_tested() -> None:
     for example in EXAMPLES.glob("*.py"):
         if example.name != "read_ultrasound.py":
             assert example.name in text
+
+
+@pytest.mark.slow
+def test_train_light_model(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    small = ("--train", "3", "--test", "2", "--minutes", "0.3", "-o", str(tmp_path / "model"))
+    said = run_example("train_light_model.py", "work", *small, folder=tmp_path)
+    assert "sensitivity at 1 false positive per scan, all" in said
+    assert (tmp_path / "model" / "manifest.json").is_file()
+    assert (tmp_path / "work" / "evaluation" / "metrics.json").is_file()
