@@ -184,15 +184,19 @@ def test_the_app_takes_a_study_from_the_command_line(
 ) -> None:
     import napari
 
-    opened: list[Path | None] = []
+    opened: list[tuple[Path | None, Path | None]] = []
     ran: list[str] = []
-    monkeypatch.setattr("napari_ptx.docks.app.open_viewer", opened.append)
+    monkeypatch.setattr(
+        "napari_ptx.docks.app.open_viewer",
+        lambda study, *, glands: opened.append((study, glands)),
+    )
     monkeypatch.setattr("gc.freeze", lambda: ran.append("freeze"))  # other tests go on here
     monkeypatch.setattr(napari, "run", lambda: ran.append("run"))
     assert main(["--study", str(study_file)]) == 0
     assert main([]) == 0
-    assert opened == [study_file, None]
-    assert ran == ["freeze", "run"] * 2
+    assert main(["--glands", str(study_file.parent)]) == 0
+    assert opened == [(study_file, None), (None, None), (None, study_file.parent)]
+    assert ran == ["freeze", "run"] * 3
 
 
 def test_starting_the_app_loads_no_torch() -> None:
