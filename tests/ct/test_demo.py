@@ -8,6 +8,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+from functools import partial
+
+from typer.testing import CliRunner
+
+from napari_ptx.cli.root import app
 from napari_ptx.ct.bundle import open_model, verify_model
 from napari_ptx.ct.demo import make_demo
 from napari_ptx.ct.errors import CtError
@@ -63,3 +68,27 @@ def test_a_demo_that_lost_its_files_is_left_alone(demo: Path, tmp_path: Path) ->
         make_demo(tmp_path, patients=1)
     assert broken.is_dir()
     assert [path.name for path in tmp_path.iterdir()] == [broken.name]
+
+
+def test_the_command_opens_it_or_prints_the_candidates(
+    demo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_ptx.ct.demo.make_demo", partial(make_demo, patients=1))
+    folder = ["--folder", str(demo.parent.parent)]
+    said = CliRunner().invoke(app, ["demo", "--ct", "--no-window", *folder])
+    assert said.exit_code == 0, said.output
+    assert said.output.count("SIM-001  ") == len(read_predictions(demo).candidates)
+    assert "no patients" in said.output
+    opened: list[Path] = []
+    monkeypatch.setattr("napari_ptx.cli.launch.has_screen", lambda: True)
+    monkeypatch.setattr(
+        "napari_ptx.cli.launch.open_app", lambda *, glands: opened.append(glands) or 0
+    )
+    assert CliRunner().invoke(app, ["demo", "--ct", *folder]).exit_code == 0
+    assert opened == [demo]
+
+
+def test_the_light_model_is_verified_by_its_name() -> None:
+    said = CliRunner().invoke(app, ["model", "verify", "light"])
+    assert said.exit_code == 0, said.output
+    assert "answers as it did" in said.output
