@@ -69,6 +69,8 @@ class RunRow(QWidget):
         listed = {**known_models(), **self._others}
         other = _OTHER if listed else _FIRST
         fill(self.model, [*((title, path) for title, path in listed.items()), (other, None)])
+        if self.path is None:
+            self.model.setCurrentIndex(0)  # nobody has chosen yet: "other" is no choice
 
     def add(self, folder: Path) -> None:
         """Offer one more model, and choose it."""
@@ -86,6 +88,8 @@ class RunRow(QWidget):
         chosen = QFileDialog.getExistingDirectory(self, "Folder of a model", start)
         if chosen:
             self.add(Path(chosen))
+        else:
+            self.offer()
 
 
 class PatientRow(QWidget):

@@ -51,6 +51,7 @@ _HEAVY = (
 )  # fmt: skip
 _WAIT = "…"
 _LOWEST = 110  # pixels; a window of 768 has not more
+_BARS_INCHES, _ROW_INCHES = 1.2, 0.2  # of the figure, at 100 dots per inch
 _DRAW_MS = 150  # clicks go on while the figure waits
 _NUMBERS = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 NOTHING = "Fill cells in, and say which glands there are: then the numbers stand here."
@@ -71,7 +72,7 @@ class GlandResults(QWidget):
         for table, heads in ((self.finders, FINDERS), (self.pairs, PAIRS)):
             for place, (_, tip) in enumerate(heads):
                 table.horizontalHeaderItem(place).setToolTip(tip)
-        self.plot = Plot("UpSet figure of who found which glands")
+        self.plot = Plot("UpSet figure of who found which glands", scrolls=True)
         self.plot.setMinimumHeight(_LOWEST)
         self.tabs = QTabWidget()
         self.tabs.addTab(self.finders, "Sensitivity")
@@ -123,7 +124,10 @@ class GlandResults(QWidget):
             self.plot.say("")
             return
         self.plot.background = self.background
-        size = (max(3.0, self.plot.width() / 100.0), max(2.2, self.plot.height() / 100.0))
+        rows = 0 if self._numbers is None else len(self._numbers.finders)
+        # Names lie over each other in less; what does not fit is scrolled.
+        lowest = _BARS_INCHES + _ROW_INCHES * rows
+        size = (max(3.0, self.plot.width() / 100.0), max(lowest, self.plot.height() / 100.0 - 0.1))
         figure = self.figure(theme_name="dark" if self.dark else "light", size=size)
         if figure is None:
             few = self._numbers is not None and len(self._numbers.finders) == 1

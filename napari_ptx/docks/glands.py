@@ -158,6 +158,8 @@ class GlandsDock(Dock):
     def restyle(self) -> None:  # noqa: D102
         super().restyle()
         self.page.restyle(self.theme)
+        for place in range(1, self.tabs.count()):
+            self.tabs.widget(place).restyle()
 
     def update_buttons(self, *_: Any) -> None:
         """Bring the buttons at the bottom up to date with what comes next."""

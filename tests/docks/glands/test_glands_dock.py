@@ -12,6 +12,7 @@ from napari.utils.shortcuts import default_shortcuts
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QAction, QDropEvent
 
+from napari_ptx.ct.shipped import shipped_models
 from napari_ptx.docks import keys
 from napari_ptx.docks.compat import canvas_widget, focus_canvas, main_window
 from napari_ptx.docks.gland_table import COLOURS
@@ -297,3 +298,14 @@ def test_empty_named_dropped_blinded_and_back(
     )) is None  # fmt: skip
     assert not dock.desk.open(out.parent)
     assert any("no prediction.json" in message for message in told)
+
+
+def test_the_light_model_is_chosen_and_the_tabs_follow_the_theme(
+    opened: GlandsDock, viewer: Viewer
+) -> None:
+    assert opened.run_row.path == shipped_models()["Simulated-neck light"]
+    grounds = []
+    for theme in ("light", "dark"):
+        viewer.theme = theme
+        grounds.append(opened.tabs.widget(1).results.background.lightnessF())
+    assert grounds[0] > 0.5 > grounds[1]
