@@ -41,7 +41,7 @@ SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
          "comparison": "comparison-changed-dark-1366.png",
          "phases": "phases-side-by-side-dark-1366.png",
-         "glands": "glands-dark-1366.png", "glands-board": "glands-board-2-dark-1366.png",
+         "glands": "glands-dark-1366.png", "glands-board": "glands-board-2-dark-1920.png",
          "glands-errors": "glands-errors-0-dark-1366.png"}  # fmt: skip
 
 

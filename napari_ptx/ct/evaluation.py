@@ -164,7 +164,7 @@ def assess(
             together = complementarity(finders, several, **how)
             if together.left_out:
                 notes.append(
-                    f"{together.left_out} glands were not read by all; unions and gains are of "
+                    f"Glands that not all have read: {together.left_out}; unions and gains are of "
                     f"the other {together.glands}."
                 )
         except StatsError as error:

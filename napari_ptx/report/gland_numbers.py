@@ -177,7 +177,7 @@ def _numbers(
     left_out = int(np.count_nonzero(~complete)) if names else 0
     if left_out and len(names) > 1:
         said.append(
-            f"{left_out} glands were not read by all; sets and unions are of the other "
+            f"Glands that not all have read: {left_out}; sets and unions are of the other "
             f"{int(complete.sum())}."
         )
     if counted.unknown:

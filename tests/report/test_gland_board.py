@@ -396,7 +396,8 @@ def test_glands_that_not_all_read_are_counted_out(record: GlandRecord) -> None:
            ("P1", "left_inferior", "CT", "-"))  # fmt: skip
     numbers = quick_numbers(tally(make_board(("P1", "P2"), record)))
     assert (numbers.glands, numbers.left_out, numbers.patterns) == (2, 1, {("US",): 1})
-    assert numbers.notes == ("1 glands were not read by all; sets and unions are of the other 1.",)
+    note = "Glands that not all have read: 1; sets and unions are of the other 1."
+    assert numbers.notes == (note,)
     assert (numbers.pairs[0].union, numbers.pairs[0].of) == (1, 1)
     final = final_numbers(tally(make_board(("P1", "P2"), record)), replicates=20)
     assert np.isnan(finders_table(final).loc[1, "cluster_low"])
