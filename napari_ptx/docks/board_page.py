@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QMenu,
@@ -17,17 +16,18 @@ from qtpy.QtWidgets import (
 from napari_ptx.docks.gland_forms import GlandForm
 from napari_ptx.docks.gland_grid import GlandGrid
 from napari_ptx.docks.gland_results import GlandResults
+from napari_ptx.docks.gland_tab import GlandTab, score_box
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import NARROW, button, combo, hint
+from napari_ptx.docks.parts import button, combo, hint
 
 _SAID = 36
 
 
-class BoardPage(QWidget):
+class BoardPage(GlandTab):
     """The widgets of the board and where they lie; ``GlandBoard`` gives them life."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, dock: QWidget) -> None:
+        super().__init__(dock)
         self.back = button("‹", "The patient before (Page up)")
         self.on = button("›", "The next patient (Page down)")
         self.patient = QLabel()
@@ -37,13 +37,7 @@ class BoardPage(QWidget):
         self.rule = combo("Model's column", "Which candidates the model's column counts, by slot")
         self.rule.addItem("score ≥", "score")
         self.rule.addItem("accepted", "accepted")
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setAccessibleName("Threshold of the model's column")
-        self.threshold.setToolTip("The least score of a candidate that counts; 0 for all")
-        self.threshold.setRange(0.0, 1.0)
-        self.threshold.setSingleStep(0.05)
-        self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.threshold.setStyleSheet(NARROW)
+        self.threshold = score_box("Threshold of the model's column")
         self.basis = combo("Truth by", "What your decisions in the truth column rest on")
         self.basis.addItem("surgery", "surgery")
         self.basis.addItem("pathology", "pathology")

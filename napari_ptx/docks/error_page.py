@@ -5,7 +5,6 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QCheckBox,
-    QDoubleSpinBox,
     QHBoxLayout,
     QLabel,
     QSplitter,
@@ -16,27 +15,22 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.ct.evaluation_figures import KINDS
 from napari_ptx.docks.error_table import ErrorTable
+from napari_ptx.docks.gland_tab import GlandTab, score_box
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import NARROW, button, combo, hint
+from napari_ptx.docks.parts import button, combo, hint
 from napari_ptx.docks.plain_table import PlainTable
 from napari_ptx.docks.plot import Plot
 
 ALL = "all finders"
 
 
-class ErrorPage(QWidget):
+class ErrorPage(GlandTab):
     """The widgets of the tab and where they lie; ``GlandErrors`` gives them life."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, dock: QWidget) -> None:
+        super().__init__(dock)
         self.evaluate_button = button("Evaluate", "Match the candidates to the labelled glands")
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setAccessibleName("Least score of a candidate that counts")
-        self.threshold.setToolTip("The least score of a candidate that counts; 0 for all")
-        self.threshold.setRange(0.0, 1.0)
-        self.threshold.setSingleStep(0.05)
-        self.threshold.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
-        self.threshold.setStyleSheet(NARROW)
+        self.threshold = score_box("Least score of a candidate that counts")
         self.with_readings = QCheckBox("with the board's readings")
         self.with_readings.setToolTip("Evaluate the finders of the gland board beside the model")
         self.with_readings.setChecked(True)

@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_ptx.docks.board_out import BoardOut
@@ -18,7 +17,7 @@ from napari_ptx.errors import PtxError
 from napari_ptx.report.gland_rows import ECTOPIC, FOUND, MODEL, Finder, ectopic, site_of
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QHideEvent, QShowEvent
+    from qtpy.QtGui import QHideEvent
 
     from napari_ptx.report.gland_board import Board
     from napari_ptx.report.gland_numbers import BoardNumbers
@@ -27,8 +26,8 @@ if TYPE_CHECKING:
 
 _TASKS = "napari_ptx.docks.board_tasks"
 _LOWEST = 130  # pixels; in a low window the board is scrolled
+_SOON_MS = 50
 _REST_MS = 400  # intervals are computed when the clicking rests
-NO_NAME = "Type your name first: every decision is written with who and when."
 NO_MODEL = (
     "The model's column follows its candidates; accept or reject them, or move the threshold."
 )
@@ -40,13 +39,11 @@ class GlandBoard(BoardPage):
     Parameters
     ----------
     dock
-        With ``viewer``, ``hub`` and ``desk`` (``GlandDesk``).
+        See ``GlandTab``.
     """
 
     def __init__(self, dock: QWidget) -> None:
-        super().__init__()
-        self._dock = dock
-        self.viewer, self.hub, self.desk = dock.viewer, dock.hub, dock.desk
+        super().__init__(dock)
         self.board: Board | None = None
         self.truth: CohortTruth | None = None
         self.table: TableReadings | None = None
@@ -57,13 +54,8 @@ class GlandBoard(BoardPage):
         self._asked: Tally | None = None
 
         self.out = BoardOut(self)
-        self._later = QTimer(self)
-        self._later.setSingleShot(True)
-        self._later.setInterval(50)
-        self._later.timeout.connect(self._opened)
-        self._rest = QTimer(self)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(_REST_MS)
+        self._later = self._once_after(_SOON_MS, self._opened)
+        self._rest = self._once_after(_REST_MS, self._ask_numbers)
         self._connect()
         load_ahead()
 
@@ -87,32 +79,23 @@ class GlandBoard(BoardPage):
         self.job.running_changed.connect(self._update)
         self.worker.finished.connect(self._numbers_done)
         self.worker.stopped.connect(self._numbers_failed)
-        self._rest.timeout.connect(self._ask_numbers)
         self.results.tab_changed.connect(self._share)
         self.import_button.clicked.connect(self.import_readings)
         self.copy_button.clicked.connect(self.out.copy)
         self.csv_button.clicked.connect(self.out.choose_csv)
         self.figure_button.clicked.connect(self.out.choose_figure)
         self.export_button.clicked.connect(self.out.choose_export)
-        # Seen or not: a hidden board, too, has to forget what a reader must not see.
-        self.desk.opened.connect(self._opened)
         self.desk.patient_changed.connect(self._show_patient)
-        self.desk.changed.connect(self._changed)
-        self.hub.desk_changed.connect(self._opened)
+        self._follow()
 
     # What is shown
-
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102, N802 - Qt's name
-        super().showEvent(event)
-        self.restyle()
-        self.refresh()
 
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102, N802 - Qt's name
         super().hideEvent(event)
         self._rest.stop()
 
     def restyle(self) -> None:
-        """Take the colours of napari's theme; the dock calls it, too."""
+        """Take the colours of napari's theme."""
         from napari.utils.theme import get_theme
 
         theme = get_theme(self.viewer.theme)
@@ -124,7 +107,7 @@ class GlandBoard(BoardPage):
 
     def refresh(self) -> None:
         """Put the board together anew."""
-        if self.hub.blinded or self.desk.predictions is None:
+        if not self.readable:
             self._forget()
             self._update()
             return
@@ -157,14 +140,8 @@ class GlandBoard(BoardPage):
         self.said.clear()
         self.patient.clear()
 
-    def _opened(self) -> None:
-        if self.hub.blinded or self.desk.predictions is None:
-            self._forget()
-        if self.isVisible():
-            self.refresh()
-
     def _changed(self) -> None:
-        if self.isVisible() and self.desk.predictions is not None and not self.hub.blinded:
+        if self.isVisible() and self.readable:
             self._make()
             self._show_patient()
 
@@ -367,16 +344,6 @@ class GlandBoard(BoardPage):
         if not self._named():
             return
         self.job.start(task, text, f"{_TASKS}:{task}", self.desk.record.path, *what, self.desk.who)
-
-    def _named(self) -> bool:
-        """Tell whether decisions have a name; the dock asks for it where they have not."""
-        if self.desk.who:
-            return True
-        ask = getattr(self._dock, "named", None)
-        if ask is None:
-            show_warning(NO_NAME)
-            return False
-        return bool(ask())
 
     def _job_done(self, name: str, value: Any) -> None:
         if name == "measure":

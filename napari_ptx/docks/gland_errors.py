@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from napari.utils.notifications import show_error, show_warning
+from napari.utils.notifications import show_error
 from napari.utils.theme import get_theme
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import QTableWidgetItem, QWidget
 
 from napari_ptx.docks.error_out import ErrorOut
@@ -28,7 +28,7 @@ from napari_ptx.report.gland_causes import (
 )
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QColor, QHideEvent, QShowEvent
+    from qtpy.QtGui import QColor, QHideEvent
 
     from napari_ptx.ct.evaluation import Assessment
 
@@ -49,13 +49,11 @@ class GlandErrors(ErrorPage):
     Parameters
     ----------
     dock
-        With ``viewer``, ``hub`` and ``desk`` (``GlandDesk``).
+        See ``GlandTab``.
     """
 
     def __init__(self, dock: QWidget) -> None:
-        super().__init__()
-        self._dock = dock
-        self.viewer, self.hub, self.desk = dock.viewer, dock.hub, dock.desk
+        super().__init__(dock)
         self.mistakes = pd.DataFrame()
         self.causes: list[Cause] = []
         self.assessment: Assessment | None = None
@@ -63,9 +61,7 @@ class GlandErrors(ErrorPage):
         self._dark, self._ground = True, None
         self.files = ErrorOut(self)
         self.overlays = GlandOverlays(self.hub, self.reader, self)
-        self._look = QTimer(self)
-        self._look.setSingleShot(True)
-        self._look.setInterval(_LOOK_MS)
+        self._look = self._once_after(_LOOK_MS, self._open_place)
         self._connect()
 
     def _connect(self) -> None:
@@ -77,7 +73,6 @@ class GlandErrors(ErrorPage):
         self.table.picked.connect(self._picked)
         self.table.key_pressed.connect(self._key_pressed)
         self.cause.activated.connect(self._cause_chosen)
-        self._look.timeout.connect(self._open_place)
         self.chance.toggled.connect(self._overlay_wanted)
         self.labelled.toggled.connect(self._overlay_wanted)
         self.overlays.told.connect(self._tell)
@@ -87,10 +82,7 @@ class GlandErrors(ErrorPage):
         self.csv_button.clicked.connect(self.files.choose_csv)
         self.causes_button.clicked.connect(self.files.choose_causes)
         self.figure_button.clicked.connect(self.files.choose_figure)
-        # Seen or not: a hidden tab, too, has to forget what a reader must not see.
-        self.desk.opened.connect(self._opened)
-        self.desk.changed.connect(self._changed)
-        self.hub.desk_changed.connect(self._opened)
+        self._follow()
 
     # What is shown
 
@@ -99,17 +91,12 @@ class GlandErrors(ErrorPage):
         """The folder of the evaluation."""
         return None if self.desk.folder is None else self.desk.folder / FOLDER
 
-    def showEvent(self, event: QShowEvent) -> None:  # noqa: D102, N802 - Qt's name
-        super().showEvent(event)
-        self.restyle()
-        self.refresh()
-
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: D102, N802 - Qt's name
         super().hideEvent(event)
         self._look.stop()
 
     def restyle(self) -> None:
-        """Take the colours of napari's theme; the dock calls it, too."""
+        """Take the colours of napari's theme."""
         theme = get_theme(self.viewer.theme)
         self._dark = theme.type == "dark"
         self._ground: QColor | None = colour(theme, "background")
@@ -118,7 +105,7 @@ class GlandErrors(ErrorPage):
 
     def refresh(self) -> None:
         """List the mistakes of the evaluation that lies beside the prediction."""
-        if self.hub.blinded or self.desk.predictions is None:
+        if not self.readable:
             self._forget()
         elif self._read != (self.desk.folder, self.desk.cohort):
             self._forget()
@@ -140,15 +127,9 @@ class GlandErrors(ErrorPage):
         self.plot.say("")
         self.told.clear()
 
-    def _opened(self) -> None:
-        if self.hub.blinded or self.desk.predictions is None:
-            self._forget()
-        if self.isVisible():
-            self.refresh()
-
     def _changed(self) -> None:
         """Show the causes as the record has them."""
-        if not self.isVisible() or self.desk.predictions is None or self.hub.blinded:
+        if not self.isVisible() or not self.readable:
             return
         before = self.causes
         self.causes = [] if self.mistakes.empty else causes_of(self.desk.record, self.mistakes)
@@ -240,7 +221,7 @@ class GlandErrors(ErrorPage):
         self.cause.setEnabled(place is not None)
 
     def _update(self, *_: Any) -> None:
-        shown = self.desk.predictions is not None and not self.hub.blinded
+        shown = self.readable
         ready = shown and self.desk.cohort is not None and not self.job.running
         self.evaluate_button.setEnabled(ready)
         self.evaluate_button.setText("Evaluate" if self.mistakes.empty else "Evaluate again")
@@ -252,7 +233,7 @@ class GlandErrors(ErrorPage):
 
     def _tell(self, why: str) -> None:
         """Say what to do next, or what cannot be shown."""
-        if self.desk.predictions is None or self.hub.blinded:
+        if not self.readable:
             why = ""
         elif not why and self.desk.cohort is None:
             why = NO_COHORT
@@ -284,7 +265,7 @@ class GlandErrors(ErrorPage):
         )  # fmt: skip
 
     def _evaluated(self, _: str, assessment: Assessment) -> None:
-        if self.desk.predictions is None or self.hub.blinded:
+        if not self.readable:
             return
         self.assessment = assessment
         self._read_files()
@@ -333,14 +314,6 @@ class GlandErrors(ErrorPage):
     def _subject(self, row: Any) -> str:
         """Name a mistake as the record does already, or anew."""
         return held_subject(self.desk.record, row) or subject(row)
-
-    def _named(self) -> bool:
-        ask = getattr(self._dock, "named", None)
-        if self.desk.who or ask is None:
-            if not self.desk.who:
-                show_warning("Type your name first: every decision is written with who and when.")
-            return bool(self.desk.who)
-        return bool(ask())
 
     def _overlay_wanted(self, *_: Any) -> None:
         self.overlays.want(CHANCE, self.chance.isChecked())

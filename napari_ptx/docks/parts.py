@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 MINIMUM_WIDTH = 320
 
-NARROW = "QDoubleSpinBox { min-width: 40px; max-width: 40px; }"
-"""The style of a field for a share: napari's own is twice as wide."""
-
 
 class Dock(QWidget):
     """The base of our docks: one for each viewer and name, at least 320 px wide.

@@ -44,6 +44,11 @@ class Host(QWidget):
         self.viewer = ViewerModel()
         self.hub = FakeHub()
         self.desk = GlandDesk()
+        self.asked = 0
+
+    def named(self) -> bool:
+        self.asked += not self.desk.who
+        return bool(self.desk.who)
 
 
 @pytest.fixture(autouse=True)
