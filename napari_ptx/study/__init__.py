@@ -10,9 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
     from napari_ptx.study.gland_record import Decision, GlandRecord
-    from napari_ptx.study.protocol import Protocol
+    from napari_ptx.study.protocol import Protocol, ReaderInfo
     from napari_ptx.study.study import Study
     from napari_ptx.study.types import (
         CaseInfo,
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Amendment",
     "CaseInfo",
     "Decision",
     "Desk",
@@ -34,6 +36,7 @@ __all__ = [
     "GlandRecord",
     "Problem",
     "Protocol",
+    "ReaderInfo",
     "Reading",
     "RoundStatus",
     "Status",
@@ -42,10 +45,12 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Amendment": "amendments",
     "Decision": "gland_record",
     "Desk": "desk",
     "GlandRecord": "gland_record",
     "Protocol": "protocol",
+    "ReaderInfo": "protocol",
     "Study": "study",
 }
 

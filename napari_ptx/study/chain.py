@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from napari_ptx.study.tables import (
+        AdjudicationRow,
         AssignmentRow,
         CaseRow,
         EventRow,
@@ -116,6 +117,11 @@ def reading_genesis(
     )
 
 
+def adjudication_genesis(study_hash: str) -> str:
+    """Give what the first step of adjudication hangs on."""
+    return sha256({"study": study_hash, "adjudication": True})
+
+
 def stroke_hash(row: StrokeRow, code: str) -> str:
     """Hash one stroke of the case with this code."""
     return sha256(
@@ -163,6 +169,22 @@ def event_hash(row: EventRow) -> str:
             "reader": row.reader,
             "round": row.round,
             "text": row.text,
+            "at": row.at,
+            "previous": row.previous,
+        }
+    )
+
+
+def adjudication_hash(row: AdjudicationRow, case: str | None) -> str:
+    """Hash one step of adjudication; ``case`` is the name of its case."""
+    return sha256(
+        {
+            "number": row.number,
+            "kind": row.kind,
+            "case": case,
+            "seconds": row.seconds,
+            "text": row.text,
+            "outlines": row.outlines,
             "at": row.at,
             "previous": row.previous,
         }

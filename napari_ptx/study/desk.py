@@ -19,9 +19,8 @@ from sqlalchemy import select
 
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import ledger, opening, paths
+from napari_ptx.study import amendments, ledger, opening, paths
 from napari_ptx.study.drafts import Fold, fold
-from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
@@ -63,10 +62,9 @@ class Desk:
             undo.callback(store.close)
             with store.read() as db:
                 self._key = ledger.session_key(db, reader, round)
-                study = db.scalars(select(StudyRow)).one()
-                self._study_name = study.name
+                self._study_name = db.scalars(select(StudyRow.name)).one()
                 # The protocol names the other readers: it does not stay with the desk.
-                protocol = Protocol.from_text(study.protocol)
+                protocol = amendments.in_force(db)
                 self._idle_seconds = protocol.idle_seconds
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)

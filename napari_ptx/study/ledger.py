@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from napari_ptx.roi.outline import Outline
 from napari_ptx.study import chain
 from napari_ptx.study.tables import (
+    AdjudicationRow,
     AssignmentRow,
+    CaseRow,
     EventRow,
     ReaderRow,
     ReadingRow,
@@ -66,6 +68,7 @@ def stamp(db: Session, clock_time: datetime) -> str:
         db.scalar(select(StudyRow.created_at)),
         db.scalar(select(StrokeRow.at).order_by(StrokeRow.id.desc()).limit(1)),
         db.scalar(select(EventRow.at).order_by(EventRow.id.desc()).limit(1)),
+        db.scalar(select(AdjudicationRow.at).order_by(AdjudicationRow.id.desc()).limit(1)),
     ]
     return max(to_text(clock_time), *(time for time in newest if time))
 
@@ -183,6 +186,40 @@ def add_event(
         previous=last.hash if last else db.scalars(select(StudyRow.hash)).one(),
     )
     row.hash = chain.event_hash(row)
+    db.add(row)
+    db.flush()
+    return row
+
+
+def add_adjudication(
+    db: Session,
+    kind: str,
+    at: str,
+    *,
+    case: CaseRow | None = None,
+    value: Mapping[str, Any] | None = None,
+    outlines: str | None = None,
+    seconds: float = 0.0,
+) -> AdjudicationRow:
+    """Add one step to the chain of adjudication; ``value`` is what its text says."""
+    last = db.execute(
+        select(AdjudicationRow.number, AdjudicationRow.hash)
+        .order_by(AdjudicationRow.number.desc())
+        .limit(1)
+    ).one_or_none()
+    row = AdjudicationRow(
+        number=last.number + 1 if last else 1,
+        kind=kind,
+        case_id=case.id if case else None,
+        seconds=float(seconds),
+        at=at,
+        previous=last.hash
+        if last
+        else chain.adjudication_genesis(db.scalars(select(StudyRow.hash)).one()),
+        text=chain.canonical(dict(value or {})),
+        outlines=outlines,
+    )
+    row.hash = chain.adjudication_hash(row, case.name if case else None)
     db.add(row)
     db.flush()
     return row

@@ -22,7 +22,7 @@ from napari_ptx.study.database import MAGIC, connected, make_engine, result_code
 from napari_ptx.study.tables import APPEND_ONLY
 from napari_ptx.study.types import StudyError
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest revision in ``migrations``."""
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 
 from napari_ptx.child import Progress
 from napari_ptx.image.types import Image, ImageError
-from napari_ptx.study import views
+from napari_ptx.study import amendments, views
 from napari_ptx.study.create import create_study
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
@@ -43,7 +43,7 @@ class Study:
             row = db.scalars(select(StudyRow)).one()
             self._name = row.name
             self._uid = row.uid
-            self._protocol = Protocol.from_text(row.protocol)
+            self._protocol = amendments.in_force(db)
         self._cases: tuple[CaseInfo, ...] | None = None
 
     @classmethod
@@ -134,7 +134,7 @@ class Study:
 
     @property
     def protocol(self) -> Protocol:
-        """What was decided before the first reading."""
+        """What was decided before the first reading, with its amendments."""
         return self._protocol
 
     @property

@@ -1,7 +1,7 @@
 """The tables of a study's database, as SQLAlchemy declarative classes.
 
-Rows of ``strokes``, ``readings`` and ``events`` are only ever added; on SQLite,
-triggers (in the first migration) refuse anything else. Columns that hold JSON are
+Rows of ``strokes``, ``readings``, ``events`` and ``adjudications`` are only ever added;
+on SQLite, triggers (in the migrations) refuse anything else. Columns that hold JSON are
 text, so that the stored bytes are the hashed bytes (``chain``). Times are text
 (``times``).
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import ForeignKey, Index, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-APPEND_ONLY = ("strokes", "readings", "events")
+APPEND_ONLY = ("strokes", "readings", "events", "adjudications")
 """Tables whose rows are never changed and never deleted."""
 
 
@@ -190,7 +190,7 @@ class ReadingRow(Base):
 
 
 class EventRow(Base):
-    """What happened to the study: a session opened, opened early, or closed; an import."""
+    """What happened to the study: a session opened, opened early, closed; an amendment."""
 
     __tablename__ = "events"
     __table_args__ = (UniqueConstraint("number"), {"sqlite_autoincrement": True})
@@ -204,6 +204,45 @@ class EventRow(Base):
     at: Mapped[str]
     previous: Mapped[str]
     hash: Mapped[str]
+
+
+class AdjudicationRow(Base):
+    """One step of the adjudicator's work, in its order.
+
+    ``text`` is JSON: what was queued, shown or decided, and why. ``outlines`` is the
+    whole state after a step that changed it.
+    """
+
+    __tablename__ = "adjudications"
+    __table_args__ = (
+        UniqueConstraint("number"),
+        Index("ix_adjudications_case", "case_id", "number"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    number: Mapped[int]
+    kind: Mapped[str]
+    case_id: Mapped[int | None] = mapped_column(ForeignKey("cases.id"))
+    seconds: Mapped[float]
+    at: Mapped[str]
+    previous: Mapped[str]
+    hash: Mapped[str]
+    text: Mapped[str]
+    outlines: Mapped[str | None]
+
+
+class PixelsRow(Base):
+    """An image that travels inside the file: only a reader's kit has any.
+
+    ``about`` is JSON: what an ``Image`` knows beside its array. ``data`` is the array.
+    """
+
+    __tablename__ = "pixels"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id"), primary_key=True)
+    about: Mapped[str]
+    data: Mapped[bytes]
 
 
 class SettingRow(Base):

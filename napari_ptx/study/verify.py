@@ -17,6 +17,7 @@ from napari_ptx.study import chain, paths
 from napari_ptx.study.drafts import FINISHES, Fold
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
+    AdjudicationRow,
     AssignmentRow,
     CaseRow,
     EventRow,
@@ -44,6 +45,7 @@ def verify(
         problems += _study(db, sessions)
         problems += _events(db)
         study_hash = db.scalars(select(StudyRow.hash)).one()
+        problems += _adjudications(db, study_hash)
         for done, row in enumerate(sessions):
             session = _Session(db, row, study_hash)
             if progress is not None:
@@ -97,9 +99,20 @@ def _events(db: Session) -> Iterator[Problem]:
         number, previous = row.number, row.hash
 
 
+def _adjudications(db: Session, study_hash: str) -> Iterator[Problem]:
+    previous, number = chain.adjudication_genesis(study_hash), 0
+    names: dict[int | None, str] = {row.id: row.name for row in db.scalars(select(CaseRow))}
+    for row in db.scalars(select(AdjudicationRow).order_by(AdjudicationRow.number)):
+        case = names.get(row.case_id)
+        where = f"Step {row.number} of the adjudication" + (f", case {case}" if case else "")
+        found = chain.adjudication_hash(row, case)
+        yield from _link("adjudications", row, number + 1, previous, found, where)
+        number, previous = row.number, row.hash
+
+
 def _link(
     table: str,
-    row: StrokeRow | ReadingRow | EventRow,
+    row: StrokeRow | ReadingRow | EventRow | AdjudicationRow,
     number: int,
     previous: str,
     found: str,

@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from PIL import Image as Picture
 
 from napari_ptx.image import CohortError, read_image
-from napari_ptx.study import Protocol, Study, StudyError, store
+from napari_ptx.study import Protocol, ReaderInfo, Study, StudyError, store
 from napari_ptx.study.tables import Base
 
 PROTOCOL = Protocol(readers=("A", "B"), reread=2)
@@ -237,8 +237,8 @@ def test_a_read_only_folder_is_told(make_study: Callable[..., Study], tmp_path: 
 def test_the_protocol_survives_its_json_and_refuses_what_it_does_not_know() -> None:
     again = Protocol.from_json(json.loads(json.dumps(PROTOCOL.to_json())))
     assert again == PROTOCOL
-    with pytest.raises(StudyError, match="adjudicator"):
-        Protocol.from_json({**PROTOCOL.to_json(), "adjudicator": "S"})
+    with pytest.raises(StudyError, match="jury"):
+        Protocol.from_json({**PROTOCOL.to_json(), "jury": "S"})
 
 
 @pytest.mark.parametrize(
@@ -252,6 +252,11 @@ def test_the_protocol_survives_its_json_and_refuses_what_it_does_not_know() -> N
         ({"icc_threshold": 1.0}, "between 0 and 1"),
         ({"tolerance_mm": 0.0}, "greater than 0"),
         ({"tolerance_mm": float("nan")}, "greater than 0"),
+        ({"adjudicator": "a"}, "somebody else"),
+        ({"described": (ReaderInfo("B"),)}, "not a reader"),
+        ({"design": "paired"}, "independent, aided"),
+        ({"measurands": ("volume",)}, "volume cannot be measured"),
+        ({"disagree_dice": 1.2}, "Dice limit"),
     ],
 )
 def test_a_protocol_that_cannot_be(fields: dict[str, Any], sentence: str) -> None:
