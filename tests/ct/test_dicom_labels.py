@@ -17,6 +17,8 @@ from napari_ptx.image import read_image
 from tests.ct.make import SHAPE, SPACING, series, volume
 from tests.roi.dicom_make import contours_of, segmentation, structure_set
 
+pytestmark = pytest.mark.once
+
 
 def to_dicom(folder: Path) -> None:
     """Put an RTSTRUCT or a SEG in the place of each patient's labels."""

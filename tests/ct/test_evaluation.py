@@ -17,6 +17,8 @@ from napari_ptx.ct.matching import RULES
 from napari_ptx.ct.truth import read_truth
 from tests.ct.make import NOTE, ball, candidates_table, make_cohort, numbered, readings, series
 
+pytestmark = pytest.mark.once
+
 QUICK = EvaluationSettings(model="U-Net", replicates=300)
 LI = {("ultrasound", "A"): range(0, 28, 2), ("CT", "A"): range(1, 21, 2),
       ("MIBI", "A"): range(20, 25)}  # fmt: skip

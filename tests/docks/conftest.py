@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import importlib
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from functools import partialmethod
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,21 @@ if MISSING:
         )
 
 
+def read_manifests_once() -> None:
+    """Parse each plugin's manifest once: every window of a test finds all plugins anew."""
+    from npe2.manifest import _bases
+
+    known: dict[str, Any] = {}
+    read = _bases._load_yaml_no_duplicates
+
+    def remembered(stream: Any) -> Any:
+        if stream.name not in known:
+            known[stream.name] = read(stream)
+        return copy.deepcopy(known[stream.name])
+
+    _bases._load_yaml_no_duplicates = remembered
+
+
 @pytest.fixture(scope="session", autouse=True)
 def loaded() -> None:
     """Load what every window needs, and take it out of the sight of the garbage collector.
@@ -32,6 +49,7 @@ def loaded() -> None:
     """
     importlib.import_module("napari._qt.qt_main_window")
     importlib.import_module("napari_ptx.docks.hub")
+    read_manifests_once()
 
     gc.collect()
     gc.freeze()

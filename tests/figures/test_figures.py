@@ -19,6 +19,8 @@ from napari_ptx.figures.style import quiet
 from napari_ptx.stats import StatsError, bland_altman, icc_needed
 from tests.stats.tables import CARDIAC, MINI, WRIGHT
 
+pytestmark = pytest.mark.once
+
 PAIRS = pd.DataFrame({"first": MINI, "second": WRIGHT}, dtype=float)
 NOTE = "simulated ultrasound, not patients"
 

@@ -29,6 +29,8 @@ from tests.figures.gland_data import (
 )
 from tests.figures.test_model_figures import BASELINE, NOTE, blocks, by_gid, pixels, texts, words
 
+pytestmark = pytest.mark.once
+
 
 def test_froc_draws_each_point_of_its_curves() -> None:
     figure = MAKERS["froc"](note=NOTE)

@@ -38,6 +38,8 @@ from tests.figures.model_data import (
     TRUTH,
 )
 
+pytestmark = pytest.mark.once
+
 BASELINE = Path(__file__).parent / "baseline"
 NOTE = "simulated scores, not patients"
 DPI = 60

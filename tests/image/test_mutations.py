@@ -20,6 +20,8 @@ from napari_ptx.image import Decoder, Image, ImageError
 
 from .make import dataset, random_grey, region, save
 
+pytestmark = pytest.mark.once
+
 # Files of pydicom's wheel, one for each way to store pixels.
 BUNDLED = [
     "CT_small.dcm",

@@ -155,6 +155,7 @@ def test_the_cine_loop_in_the_archive(
     assert cine.frames == 27
 
 
+@pytest.mark.once
 def test_dicom_pixels_equal_those_of_gdcm(data_dir: Path, tell: Tell) -> None:
     compared, lossy = 0, 0
     for folder in ("us_dicom", "dicom_edge"):

@@ -20,6 +20,8 @@ from napari_ptx.phantom.ct.glands import draw_glands
 from napari_ptx.phantom.ct.readings import CLINICIANS, Clinician, read_neck, stated
 from napari_ptx.phantom.ct.scene import GlandTruth, Settings
 
+pytestmark = pytest.mark.once
+
 TINY = Settings(spacing=(4.0, 2.0, 2.0))
 
 

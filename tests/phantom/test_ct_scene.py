@@ -18,6 +18,8 @@ from napari_ptx.phantom.ct.scene import NOTE, NeckCT, Settings, draw_plan, rende
 from napari_ptx.phantom.ct.shapes import Blob
 from napari_ptx.phantom.ct.tissue import Part
 
+pytestmark = pytest.mark.once
+
 COARSE = Settings(spacing=(3.0, 1.5, 1.5))
 
 

@@ -18,6 +18,7 @@ def phantoms() -> list[Phantom]:
     return [simulate(seed) for seed in range(12)]
 
 
+@pytest.mark.once
 def test_the_same_seed_gives_the_same_case_in_another_process() -> None:
     code = (
         "from napari_ptx.phantom.ultrasound import simulate\n"
@@ -33,6 +34,7 @@ def test_the_same_seed_gives_the_same_case_in_another_process() -> None:
     assert runs[0].split()[2] == runs[1].split()[2]
 
 
+@pytest.mark.once
 def test_other_seeds_give_other_cases(phantoms: list[Phantom]) -> None:
     assert len({p.image.sha256 for p in phantoms}) == len(phantoms)
     assert len({p.size_mm for p in phantoms}) == len(phantoms)

@@ -14,6 +14,8 @@ from napari_ptx.ultrasound import UltrasoundError
 from napari_ptx.ultrasound.evaluation import compare
 from tests.report.make_run import MODELS, NOTE, make_run
 
+pytestmark = pytest.mark.once
+
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
 

@@ -389,6 +389,7 @@ def test_what_highdicom_writes_is_what_it_was_given(tmp_path: Path) -> None:
         assert header.series == (SERIES,)
 
 
+@pytest.mark.once
 @pytest.mark.data
 def test_a_real_structure_set_is_what_its_polygons_hold(
     data_dir: Path, tmp_path: Path, decoder: Decoder
@@ -463,6 +464,7 @@ def test_every_real_object_is_read_or_refused_with_a_sentence(
 # Headers
 
 
+@pytest.mark.once
 def test_objects_are_found_by_their_headers(tmp_path: Path, decoder: Decoder) -> None:
     image = volume()
     gland = contour(square(image, 2, 0.5, 2.5))

@@ -72,6 +72,7 @@ def foreground(data_dir: Path, reader: str, tool: str, name: str) -> np.ndarray:
     return np.asarray(Picture.open(path).convert("L")) == 0
 
 
+@pytest.mark.once
 @pytest.mark.data
 @pytest.mark.r
 def test_icc_of_area_equals_psych_for_every_pair_of_readers(

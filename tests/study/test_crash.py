@@ -91,6 +91,7 @@ def kill_and_resume(study: Study, rounds: int, seed: int) -> None:
     assert saved >= rounds
 
 
+@pytest.mark.once
 def test_kill_in_the_middle_of_strokes(make_study: Callable[..., Study]) -> None:
     kill_and_resume(make_study(2, reread=0), rounds=8, seed=1)
 

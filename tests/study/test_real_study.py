@@ -13,7 +13,7 @@ from napari_ptx.roi import rasterise, read_mask
 from napari_ptx.study import Protocol, Study
 from tests.study.make import Clock, square
 
-pytestmark = pytest.mark.data
+pytestmark = [pytest.mark.data, pytest.mark.once]
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,8 @@ from napari_ptx.ultrasound.evaluation import MEASURES, comparisons, measures, un
 from napari_ptx.ultrasound.evaluation_figures import KINDS, draw, operating
 from tests.ultrasound.make_predictions import MODELS, NOTE, scores_table, write_scores
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture
 def predictions(tmp_path: Path) -> Predictions:

@@ -150,6 +150,7 @@ def test_a_click_on_the_roc_sets_the_threshold_everywhere(
     assert page.table.item(1, 2).text() == "0.400"
 
 
+@pytest.mark.once
 def test_intervals_come_from_the_child_and_are_those_of_the_library(
     opened: ComparisonDock, hub: Hub, tmp_path: Path, told: list[str], qtbot
 ) -> None:

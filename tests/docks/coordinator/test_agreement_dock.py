@@ -90,6 +90,7 @@ def test_without_a_study_it_says_what_to_do(dock: AgreementDock) -> None:
     assert dock.minimumSizeHint().width() <= 320
 
 
+@pytest.mark.once
 def test_it_computes_what_the_library_does(
     dock: AgreementDock, hub: Hub, study_file: Path, result: Agreement, qtbot
 ) -> None:
@@ -190,6 +191,7 @@ def test_the_table_opens_cases_by_mouse_arrow_and_enter(
     assert len(viewer.layers) == 3  # one case at a time
 
 
+@pytest.mark.once
 def test_going_fast_through_the_cases_ends_at_the_last(
     compared: AgreementDock, viewer: Viewer, qtbot
 ) -> None:
@@ -282,6 +284,7 @@ def test_a_case_on_its_way_never_reaches_a_reader(
     assert not {"A, round 1", "B, round 1"} & {layer.name for layer in viewer.layers}
 
 
+@pytest.mark.once
 def test_new_readings_are_compared_again(
     compared: AgreementDock, hub: Hub, study_file: Path, qtbot
 ) -> None:
@@ -326,6 +329,7 @@ def test_two_pairs_are_too_few_and_it_says_so(
     assert len(dock.page.table.cases()) == 2
 
 
+@pytest.mark.once
 def test_cancel_stops_the_comparison_at_once(
     dock: AgreementDock, hub: Hub, study_file: Path, qtbot
 ) -> None:

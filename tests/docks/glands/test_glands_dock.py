@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from napari import Viewer
 from napari.utils.key_bindings import coerce_keybinding
 from napari.utils.shortcuts import default_shortcuts
@@ -122,6 +123,7 @@ def test_no_key_stands_twice_and_the_viewer_has_none_of_them(opened: GlandsDock)
             assert opened.review._action(shortcut.action)
 
 
+@pytest.mark.once
 def test_masks_are_drawn_in_copies_and_a_missed_gland_is_added(
     opened: GlandsDock, viewer: Viewer, out: Path, qtbot
 ) -> None:

@@ -80,6 +80,7 @@ def test_an_evaluation_is_reviewed_and_made_again(evaluated: GlandErrors, qtbot,
     ]
 
 
+@pytest.mark.once
 def test_the_probability_lies_over_the_phases_of_its_patient(
     errors: GlandErrors, qtbot, make_napari_viewer, tmp_path: Path
 ) -> None:

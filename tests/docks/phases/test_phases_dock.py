@@ -104,6 +104,7 @@ def test_the_viewer_is_left_as_it_was_found(
     assert viewer.canvas.background_color_override is None
 
 
+@pytest.mark.once
 def test_a_layer_that_is_removed_takes_the_view_away(
     dock: PhasesDock, viewer: Viewer, made_phases: Path, qtbot
 ) -> None:
@@ -167,6 +168,7 @@ def test_a_cohort_is_offered_by_patient(
     assert dock.primary.text() == "Open"
 
 
+@pytest.mark.once
 def test_keys_walk_through_the_patients_of_a_cohort(
     dock: PhasesDock, viewer: Viewer, made_phases: Path, tmp_path: Path, told: list[str], qtbot
 ) -> None:

@@ -345,6 +345,7 @@ def test_all_keys_are_shown(hands: Hands) -> None:
     assert not text.isVisible()
 
 
+@pytest.mark.once
 def test_freehand_does_not_depend_on_zoom(hands: Hands) -> None:
     hands.drag(ellipse(120, 160, 40, 60, 48))
     (coarse,) = hands.outlines
