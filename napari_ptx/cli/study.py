@@ -74,15 +74,19 @@ def new(
 
 @app.command()
 def status(study: File, json: Json = False) -> None:
-    """Show how far each reader is in each round."""
+    """Show how far each reader is, and how many cases the ICC still needs."""
     from napari_ptx.study import Study
+    from napari_ptx.study.planning import outlook
 
     with Study.open(study) as opened:
         state = opened.status()
+        more = outlook(opened)
     if json:
-        _print_json(state.to_json())
-    else:
-        _show(state)
+        _print_json({**state.to_json(), "outlook": [vars(one) for one in more]})
+        return
+    _show(state)
+    for one in more:
+        console().print(one.sentence, highlight=False, markup=False)
 
 
 @app.command("import-readings")

@@ -25,7 +25,9 @@ def filled(tmp_path: Path) -> Path:
     """The file that the command writes, as a coordinator fills it in."""
     path = tmp_path / "protocol.toml"
     run("protocol", "-o", path)
-    text = path.read_text().replace("reread = 100", "reread = 2").replace("# years", "years")
+    text = (
+        path.read_text().replace("reread = 100", "reread = 2").replace("# years = 5", "years = 5")
+    )
     for empty in ('role = ""', 'training = ""'):
         text = text.replace(empty, empty.replace('""', '"told"'))
     path.write_text(text)

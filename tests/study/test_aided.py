@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from napari_ptx.cli.agreement import show
 from napari_ptx.roi import rasterise, write_imagej, write_mask
+from napari_ptx.stats import icc
 from napari_ptx.study import Protocol, Study, StudyError
+from napari_ptx.study.agreement import agreement
+from napari_ptx.study.planning import outlook
+from napari_ptx.study.protocol_file import changed_by
 from tests.study.make import Clock, read_all, square, write_images
 
 MODEL = square(20, 20, 6)
@@ -171,3 +177,71 @@ def test_seen_before_is_asked_in_the_second_round_only(
     assert {reading.recalled for reading in study.readings("A", 1)} == {None}
     assert sorted(map(str, (r.recalled for r in study.readings("A", 2)))) == ["False", "True"]
     assert study.verify() == ()
+
+
+def read_sizes(study: Study, reader: str, round: int, recalled: int = 0) -> None:
+    """Outline each case at a size of its own, a little larger in the second round."""
+    sizes = {case.sha256: 6 + 2 * place for place, case in enumerate(study.cases())}
+    with study.desk(reader, round, early_reason="a test") as desk:
+        for case in desk.cases:
+            size = sizes[desk.image(case.index).sha256]
+            more = (size % 4 == 0) + (reader == "B")
+            desk.record(case.index, [square(4, 4, size + more * (round > 1 or reader == "B"))], "x")
+            if desk.asks_seen:
+                desk.seen(case.index, case.index < recalled)
+            desk.finish(case.index)
+            if desk.aided:
+                desk.record(case.index, desk.aid(case.index) or [square(4, 4, size)], "take over")
+                desk.finish(case.index)
+
+
+def test_agreement_without_what_was_recalled_and_how_many_cases_are_left(
+    make_study: Callable[..., Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = make_study(12, reread=8, ask_seen=True)
+    read_sizes(study, "A", 1)
+    assert outlook(study) == ()
+    read_sizes(study, "B", 1)
+    read_sizes(study, "A", 2, recalled=3)
+    result = agreement(study, clusters=False)
+    row = result.intra.query("measurand == 'area'").iloc[0]
+    without = result.unrecalled.query("measurand == 'area'").iloc[0]
+    assert (row["n"], without["n"], without["recalled"]) == (8, 5, 3)
+    cases = [r.case for r in study.readings("A", 2) if not r.recalled]
+    pairs = result.pairs("A, round 1 – 2", "area")
+    kept = pairs[pairs["case"].isin(cases)][["first", "second"]].to_numpy()
+    assert without["icc"] == pytest.approx(icc(kept).value)
+    assert [one["recalled"] for one in result.to_json()["unrecalled"]] == [3] * 6
+    between, within = outlook(study)
+    assert (between.comparison, between.n, between.possible) == ("A – B", 12, 12)
+    assert (within.comparison, within.n, within.possible) == ("A, round 1 – 2", 8, 8)
+    assert between.icc == pytest.approx(result.inter.query("measurand == 'area'").iloc[0]["icc"])
+    assert study.amend(
+        changed_by(study.protocol, ["icc_threshold=0.995"]), "To see what more it takes."
+    )
+    texts = [one.sentence for one in outlook(study)]
+    assert all("until the lower limit" in text or "no number of cases" in text for text in texts)
+    show(result)
+    assert "without what they remembered: A, round 1 – 2, n = 5" in capsys.readouterr().out
+
+
+def test_aided_readings_are_compared_by_choice_and_exported_beside(
+    aided: Study, tmp_path: Path
+) -> None:
+    for reader in ("A", "B"):
+        read_sizes(aided, reader, 1)
+    alone = agreement(aided, clusters=False)
+    helped = agreement(aided, clusters=False, aided=True)
+    assert (alone.settings["aided"], helped.settings["aided"]) == (False, True)
+    assert alone.overlap["dice"].max() < 1.0
+    assert helped.overlap["dice"].tolist() == [1.0] * 3
+    aided.export(tmp_path / "out")
+    with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["reader"], row["aided"]) for row in rows] == [
+        (reader, aided) for reader in "AB" for _ in range(3) for aided in "01"
+    ]
+    assert len({row["roi"] for row in rows}) == 12
+    assert {row["recalled"] for row in rows} == {""}
+    assert aided.status().of("A", 1).finished == 3
+    assert aided.verify() == ()
