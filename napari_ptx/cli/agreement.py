@@ -23,6 +23,9 @@ def agreement(
         typer.Option("--output", "-o", metavar="DIR", help="Write tables and figures here."),
     ] = None,
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
+    aided: Annotated[
+        bool, typer.Option("--aided", help="The readings with the model's outline, not without.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Compare readers with each other, and each reader's two rounds.
@@ -34,24 +37,34 @@ def agreement(
     """
     from napari_ptx.study import Study
     from napari_ptx.study.agreement import agreement as compare
+    from napari_ptx.study.planning import outlook
 
     with running("Comparing readings") as progress, Study.open(study) as opened:
-        result = compare(opened, confidence=confidence, progress=progress)
+        result = compare(opened, confidence=confidence, aided=aided, progress=progress)
+        more = outlook(opened, aided=aided)
         if folder is not None:
             from napari_ptx.study.agreement_files import write_agreement
 
             written = write_agreement(result, folder)
     if json:
-        typer.echo(json_format.dumps(result.to_json(), indent=2, allow_nan=False))
+        answer = {**result.to_json(), "outlook": [vars(one) for one in more]}
+        typer.echo(json_format.dumps(answer, indent=2, allow_nan=False))
         return
     show(result)
+    for one in more:
+        console().print(one.sentence, highlight=False, markup=False)
     if folder is not None:
         console().print(f"\n{len(written)} files in {folder}", highlight=False)
 
 
 def show(result: Agreement) -> None:
     """Print the tables of an agreement for reading; 80 columns are enough."""
-    for title, table in (("Between readers", result.inter), ("Within readers", result.intra)):
+    tables = (
+        ("Between readers", result.inter),
+        ("Within readers", result.intra),
+        ("Within readers, without what they remembered", result.unrecalled),
+    )
+    for title, table in tables:
         for comparison, rows in table.groupby("comparison", sort=False):
             _show_comparison(f"{title}: {comparison}", rows.to_dict("records"), result.settings)
     _show_overlap(result)

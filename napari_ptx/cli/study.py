@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_ptx.cli import study_protocol
 from napari_ptx.cli.show import Json, console, running
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ app = typer.Typer(
     help="Make a reader study, watch its progress, bring readings in and out, check the record.",
     no_args_is_help=True,
 )
+study_protocol.register(app)
 
 File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
 Reader = Annotated[str, typer.Option(help="Whose readings.")]
@@ -29,14 +31,24 @@ def new(
     cohort: Annotated[
         Path, typer.Option(help="Table (CSV, Parquet) with the columns case, patient, image.")
     ],
-    readers: Annotated[str, typer.Option(metavar="A,B", help="The readers' names.")],
+    protocol: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="The protocol; 'study protocol -o' writes one."),
+    ] = None,
+    readers: Annotated[
+        str | None, typer.Option(metavar="A,B", help="The readers' names, in place of a protocol.")
+    ] = None,
     reread: Annotated[
-        int, typer.Option(min=0, help="Cases that each reader reads a second time; 0 for none.")
-    ] = 0,
+        int | None,
+        typer.Option(min=0, help="Cases that each reader reads a second time; else none."),
+    ] = None,
     washout_days: Annotated[
-        int, typer.Option(min=0, help="Days from a reader's end of round 1 to round 2.")
-    ] = 60,
-    seed: Annotated[int, typer.Option(help="Fixes orders, codes and the reread cases.")] = 1,
+        int | None,
+        typer.Option(min=0, help="Days from a reader's end of round 1 to round 2; else 60."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Fixes orders, codes and the reread cases; else 1.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="The study's name; else the file's.")] = None,
     json: Json = False,
 ) -> None:
@@ -45,17 +57,12 @@ def new(
     The cases that are read again are the same for each reader; the order and the
     codes are not the same for any two sessions.
     """
-    from napari_ptx.study import Protocol, Study
+    from napari_ptx.study import Study
 
-    protocol = Protocol(
-        readers=tuple(reader.strip() for reader in readers.split(",") if reader.strip()),
-        reread=reread,
-        washout_days=washout_days,
-        seed=seed,
-    )
+    decided = study_protocol.from_options(protocol, readers, reread, washout_days, seed)
     with (
         running("Making the study") as progress,
-        Study.create(study, cohort, protocol, name=name, progress=progress) as made,
+        Study.create(study, cohort, decided, name=name, progress=progress) as made,
     ):
         state, path = made.status(), made.path
     if json:
@@ -67,15 +74,19 @@ def new(
 
 @app.command()
 def status(study: File, json: Json = False) -> None:
-    """Show how far each reader is in each round."""
+    """Show how far each reader is, and how many cases the ICC still needs."""
     from napari_ptx.study import Study
+    from napari_ptx.study.planning import outlook
 
     with Study.open(study) as opened:
         state = opened.status()
+        more = outlook(opened)
     if json:
-        _print_json(state.to_json())
-    else:
-        _show(state)
+        _print_json({**state.to_json(), "outlook": [vars(one) for one in more]})
+        return
+    _show(state)
+    for one in more:
+        console().print(one.sentence, highlight=False, markup=False)
 
 
 @app.command("import-readings")

@@ -53,10 +53,13 @@ class Agreement:
         ``round``, ``measurand``, ``value``, ``unit``.
     settings
         ``study``, ``form``, ``confidence``, ``threshold``, ``tolerance``, ``unit``,
-        ``clusters``, ``replicates``, ``seed``.
+        ``clusters``, ``replicates``, ``seed``, ``aided``.
     notes
         What a reader of the tables has to know: uncalibrated cases, cases that were
         not assessable, few patients.
+    unrecalled
+        The rows of ``intra`` once more, without the cases that the reader remembered
+        from the first round; ``recalled`` counts those. Empty where nobody was asked.
     """
 
     inter: pd.DataFrame
@@ -65,6 +68,7 @@ class Agreement:
     values: pd.DataFrame
     settings: dict[str, Any]
     notes: tuple[str, ...]
+    unrecalled: pd.DataFrame
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -137,6 +141,7 @@ class Agreement:
         return {
             "inter": _records(self.inter),
             "intra": _records(self.intra),
+            "unrecalled": _records(self.unrecalled),
             "overlap": {"summary": _records(self.summary()), "cases": _records(self.overlap)},
             "settings": self.settings,
             "notes": list(self.notes),
@@ -164,6 +169,7 @@ def agreement(
     confidence: float = 0.95,
     clusters: bool = True,
     replicates: int = 2000,
+    aided: bool = False,
     progress: Progress | None = None,
 ) -> Agreement:
     """Compare the finished readings of a study.
@@ -178,6 +184,9 @@ def agreement(
         The level of every interval.
     clusters, replicates
         Whether to add the bootstrap interval by patient, and its samples.
+    aided
+        Whether to compare the readings with the model's outline, where the design has
+        them, instead of the unaided answers.
 
     Raises
     ------
@@ -185,13 +194,14 @@ def agreement(
         Where no two readings can be compared.
     """
     cases = {case.case: case for case in study.cases()}
-    everything = study.readings()
+    everything = study.readings(aided=aided)
     readings = [reading for reading in everything if reading.outlines]
     inter, intra = steps.comparisons(readings, study.readers)
     if not inter and not intra:
         raise StudyError(
-            f"The study {study.name} has no case with two finished readings to compare; agreement "
-            "needs two readers with finished cases in common, or a second round."
+            f"The study {study.name} has no case with two finished "
+            f"{'aided readings' if aided else 'readings'} to compare; agreement needs two readers "
+            "with finished cases in common, or a second round."
         )
     unit, reason = steps.common_unit(readings, cases)
     protocol = study.protocol
@@ -205,6 +215,7 @@ def agreement(
         "clusters": "patient" if clusters else None,
         "replicates": replicates if clusters else 0,
         "seed": protocol.seed,
+        "aided": aided,
     }
     overlaps = steps.overlaps(
         readings,
@@ -222,14 +233,35 @@ def agreement(
     if len(everyone) > 2:
         groups.append(tuple(everyone))
     inter_rows = _rows(values, groups, settings, progress)
-    intra_rows = _rows(values, intra, settings, progress)
-    intra_rows.insert(
-        0, "reader", [first.partition(", round ")[0] for first in intra_rows["first"]]
-    )
+    intra_rows = _with_reader(_rows(values, intra, settings, progress))
+    unrecalled = _unrecalled(everything, values, intra, settings)
     notes = (reason, *_notes(everything, inter_rows, intra_rows, clusters))
-    return Agreement(
-        inter_rows, intra_rows, overlaps, values, settings, tuple(note for note in notes if note)
+    kept = tuple(note for note in notes if note)
+    return Agreement(inter_rows, intra_rows, overlaps, values, settings, kept, unrecalled)
+
+
+def _with_reader(rows: pd.DataFrame) -> pd.DataFrame:
+    rows.insert(0, "reader", [first.partition(", round ")[0] for first in rows["first"]])
+    return rows
+
+
+def _unrecalled(
+    readings: Sequence[Reading],
+    values: pd.DataFrame,
+    intra: Sequence[steps.Comparison],
+    settings: Mapping[str, Any],
+) -> pd.DataFrame:
+    """Compare each reader's two rounds without the cases that the reader remembered."""
+    asked = {r.reader for r in readings if r.recalled is not None}
+    remembered = {(r.reader, r.case) for r in readings if r.recalled}
+    drop = [pair in remembered for pair in zip(values["reader"], values["case"], strict=True)]
+    left = values[[not one for one in drop]]
+    rows = _with_reader(
+        _rows(left, [pair for pair in intra if pair[0][0] in asked], settings, None)
     )
+    counts = [sum(who == reader for who, _ in remembered) for reader in rows["reader"]]
+    rows.insert(len(rows.columns), "recalled", counts)
+    return rows
 
 
 def _rows(

@@ -6,6 +6,7 @@
     inter.csv, intra.csv   ICC, intervals, bias: a row per comparison and measurand
     overlap.csv            a row per pair of readings; overlap_summary.csv: per comparison
     values.csv             a row per reading and measurand
+    unrecalled.csv         intra.csv without the cases that a reader remembered, if asked
     figures/               forest, Dice, HD95; Bland-Altman and scatter per comparison
 """
 
@@ -63,6 +64,7 @@ def _write_tables(result: Agreement, folder: Path) -> list[Path]:
         "overlap": result.overlap,
         "overlap_summary": result.summary(),
         "values": result.values,
+        **({"unrecalled": result.unrecalled} if len(result.unrecalled) else {}),
     }
     written = []
     for name, table in tables.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import uuid
 from contextlib import suppress
@@ -36,6 +37,8 @@ SUFFIX = ".ptx"
 _COLUMNS = ("case", "patient", "image")
 TRUTH = ("label", "roi")
 """Columns of the cohort that say what a reader has to find out."""
+AID = "aid"
+"""Column of a model's outlines, which readers see once they have answered without."""
 
 
 def create_study(
@@ -64,7 +67,10 @@ def create_study(
         {str(column): _plain(value) for column, value in row.items()}
         for row in cohort.table.to_dict("records")
     ]
+    _check_columns(cohort, rows, protocol)
     images = _read_images(cohort.path, path, rows, progress)
+    if protocol.design == "aided":
+        _read_aids(cohort.path, rows, images)
 
     draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
@@ -84,6 +90,52 @@ def create_study(
         for leftover in (draft, _beside(draft, "-wal"), _beside(draft, "-shm")):
             with suppress(OSError):
                 leftover.unlink(missing_ok=True)
+
+
+def _check_columns(cohort: Cohort, rows: list[dict[str, Any]], protocol: Protocol) -> None:
+    """Refuse a cohort that lacks what the protocol asks for."""
+    if protocol.design == "aided" and AID not in cohort.table.columns:
+        raise StudyError(
+            f"{cohort.path} has no column {AID}, but the protocol shows a model's outlines; add "
+            "it: a mask or an ImageJ file for each case, blank where the model found nothing."
+        )
+    if protocol.reread and protocol.reread_draw == "label":
+        lacking = [str(row["case"]) for row in rows if row.get("label") is None]
+        if lacking:
+            raise StudyError(
+                f"Cases cannot be drawn by label: {cohort.path} gives none for "
+                f"{', '.join(lacking[:5])}{', ...' if len(lacking) > 5 else ''}. Add it, or draw "
+                'at random (reread_draw = "random").'
+            )
+
+
+def _read_aids(cohort: Path, rows: list[dict[str, Any]], images: list[ImageRow]) -> None:
+    """Put the model's outlines in place of the files' names; report all faults at once."""
+    from napari_ptx.roi import RoiError, read_roi
+
+    faults: list[str] = []
+    for row, image in zip(rows, images, strict=True):
+        shape = json.loads(image.shape)
+        frames = shape[0] if len(shape) == 3 else 1
+        file, row[AID] = row[AID], []
+        if file is None:
+            continue
+        try:
+            outlines = read_roi(cohort.parent / str(file), shape=shape[-2:])
+        except RoiError as error:
+            faults.append(f"case {row['case']}, {AID}: {error.message}")
+            continue
+        if wrong := [one.frame for one in outlines if not 0 <= one.frame < frames]:
+            faults.append(
+                f"case {row['case']}, {AID}: frame {wrong[0]} is not one of the image's {frames}, "
+                "from 0"
+            )
+        row[AID] = [outline.to_json() for outline in outlines]
+    if faults:
+        raise StudyError(
+            f"{len(faults)} of the model's outlines in {cohort} cannot be used; mend these:",
+            faults,
+        )
 
 
 def _check_target(path: Path) -> None:
@@ -158,7 +210,8 @@ def _fill(
     cases: dict[str, CaseRow] = {}
     truth: list[TruthRow] = []
     for row, image in zip(rows, images, strict=True):
-        extra = {key: value for key, value in row.items() if key not in (*_COLUMNS, *TRUTH)}
+        known = (*TRUTH, AID) if protocol.design == "aided" else TRUTH
+        extra = {key: value for key, value in row.items() if key not in (*_COLUMNS, *known)}
         case = CaseRow(
             name=str(row["case"]),
             patient=str(row["patient"]),
@@ -170,10 +223,14 @@ def _fill(
         cases[case.name] = case
         truth += [
             TruthRow(case=case, name=key, value=chain.canonical(row[key]))
-            for key in TRUTH
+            for key in known
             if key in row
         ]
-    again = worklist.reread_cases(name, protocol.seed, list(cases), protocol.reread)
+    if protocol.reread and protocol.reread_draw == "label":
+        labels = {str(row["case"]): str(row["label"]) for row in rows}
+        again = worklist.reread_by_label(name, protocol.seed, labels, protocol.reread)
+    else:
+        again = worklist.reread_cases(name, protocol.seed, list(cases), protocol.reread)
     sessions = []
     for reader in (ReaderRow(name=reader) for reader in protocol.readers):
         taken: list[str] = []

@@ -28,6 +28,7 @@ from napari_ptx.study.tables import (
     ImageRow,
     StrokeRow,
     StudyRow,
+    TruthRow,
 )
 from napari_ptx.study.times import Clock
 from napari_ptx.study.types import DeskCase, Draft, StudyError
@@ -66,6 +67,8 @@ class Desk:
                 # The protocol names the other readers: it does not stay with the desk.
                 protocol = amendments.in_force(db)
                 self._idle_seconds = protocol.idle_seconds
+                self._aided = protocol.design == "aided"
+                self._asks_seen = protocol.ask_seen and round > 1
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)
             opening.open_round(store, protocol, self._key, clock, early_reason)
@@ -80,7 +83,7 @@ class Desk:
                 .where(AssignmentRow.session_id == self._key.id)
                 .order_by(AssignmentRow.position)
             ).all()
-            states = case_states(db, self._key.id)
+            states = case_states(db, self._key.id, aided=self._aided)
             # Where the reader last did something; an import is not the reader's doing.
             last = db.scalar(
                 select(StrokeRow.assignment_id)
@@ -114,6 +117,16 @@ class Desk:
     def idle_seconds(self) -> float:
         """After how long without an event a reader counts as idle."""
         return self._idle_seconds
+
+    @property
+    def aided(self) -> bool:
+        """Whether each case is read again with a model's outline, once it was answered."""
+        return self._aided
+
+    @property
+    def asks_seen(self) -> bool:
+        """Whether the reader has to say of each case if they remember it."""
+        return self._asks_seen
 
     @property
     def closed(self) -> bool:
@@ -189,6 +202,7 @@ class Desk:
         action
             What the reader did, in the app's words ("freehand", "move vertex", ...).
         """
+        self._require_unlocked(index)
         frames = self._frames[self._index(index)]
         for outline in outlines:
             if not 0 <= outline.frame < frames:
@@ -202,12 +216,14 @@ class Desk:
 
     def undo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
         """Take the last stroke back; with none left, nothing happens."""
+        self._require_unlocked(index)
         if not self._fold(index).can_undo:
             return self.draft(index)
         return self._step(index, "undo", view, seconds)
 
     def redo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
         """Repeat the stroke that was taken back; with none, nothing happens."""
+        self._require_unlocked(index)
         if not self._fold(index).can_redo:
             return self.draft(index)
         return self._step(index, "redo", view, seconds)
@@ -234,7 +250,16 @@ class Desk:
         """Finish a case: its outlines, or the reason why there are none, are the reading.
 
         Finishing a case again after a change adds a revision; without one it does not.
+        In the design "aided" the first finish locks the unaided answer, and the first
+        one after ``aid`` is the aided reading, changed or not.
+
+        Raises
+        ------
+        StudyError
+            Without an outline or a reason, without an answer to "seen before?" where
+            it is asked, and for an answer that is locked.
         """
+        self._require_unlocked(index)
         reason = (not_assessable or "").strip() or None
         work = self._fold(index)
         row = self._assignment(index)
@@ -243,12 +268,17 @@ class Desk:
             raise StudyError(
                 f"Case {row.code} has no outline; draw one, or say why it is not assessable."
             )
+        if self._asks_seen and work.recalled is None:
+            raise StudyError(f"Say first whether you have seen case {row.code} before.")
         seconds = _seconds(seconds)
         self._require_open()
         with self._store.write() as db:
             at = ledger.stamp(db, self._clock())
             last = ledger.latest_reading(db, row.id)
-            changed = last is None or (last.outlines, last.reason) != (outlines, reason)
+            first_aided = work.aid is not None and not work.answered
+            changed = first_aided or (
+                last is None or (last.outlines, last.reason) != (outlines, reason)
+            )
             stroke = ledger.add_stroke(
                 db,
                 self._key,
@@ -274,6 +304,44 @@ class Desk:
                 )
         self._apply(index, stroke)
         return self.cases[index]
+
+    def aid(
+        self, index: int, *, view: View | None = None, seconds: float = 0.0
+    ) -> tuple[Outline, ...]:
+        """Show the model's outlines of a case whose unaided answer is locked.
+
+        The first time is on record, with what was shown. Empty: the model found nothing.
+
+        Raises
+        ------
+        StudyError
+            Before the unaided answer, and in a study without aid.
+        """
+        work = self._fold(index)
+        row = self._assignment(index)
+        if not self._aided:
+            raise StudyError("The protocol of this study shows no model's outlines.")
+        if work.aid is None:
+            if not work.locked:
+                raise StudyError(
+                    f"Finish case {row.code} on your own first; then the model's outline is shown."
+                )
+            with self._store.read() as db:
+                shown = db.scalar(
+                    select(TruthRow.value)
+                    .join(ImageRow, ImageRow.case_id == TruthRow.case_id)
+                    .where(ImageRow.id == row.image_id, TruthRow.name == "aid")
+                )
+            self._step(index, "aid", view, seconds, outlines=shown or "[]")
+        return work.draft().aid or ()
+
+    def seen(
+        self, index: int, recalled: bool, *, view: View | None = None, seconds: float = 0.0
+    ) -> Draft:
+        """Keep whether the reader remembers the case from the first round."""
+        if not self._asks_seen:
+            raise StudyError("The protocol does not ask in this round what was seen before.")
+        return self._step(index, "seen", view, seconds, action="yes" if recalled else "no")
 
     def close_session(self) -> None:
         """Close the session for good: nothing in it can change any more.
@@ -345,7 +413,7 @@ class Desk:
     def _apply(self, index: int, row: StrokeRow) -> None:
         """Follow the record, once it is on disk."""
         work = self._folds[index]
-        work.apply(row.kind, row.outlines, row.view, row.seconds, row.reason)
+        work.apply(row.kind, row.outlines, row.view, row.seconds, row.reason, row.action)
         self._states[index] = work.state
         self._position = index
 
@@ -360,10 +428,12 @@ class Desk:
                             StrokeRow.view,
                             StrokeRow.seconds,
                             StrokeRow.reason,
+                            StrokeRow.action,
                         )
                         .where(StrokeRow.assignment_id == self._assignments[index].id)
                         .order_by(StrokeRow.number)
-                    )
+                    ),
+                    aided=self._aided,
                 )
         return self._folds[index]
 
@@ -374,6 +444,13 @@ class Desk:
         if not 0 <= index < len(self._assignments):
             raise IndexError(f"there is no case {index} of {len(self._assignments)}")
         return index
+
+    def _require_unlocked(self, index: int) -> None:
+        if self._fold(index).locked:
+            raise StudyError(
+                f"Your answer to case {self._assignment(index).code} is locked; look at the "
+                "model's outline, then you can go on."
+            )
 
     def _require_open(self) -> None:
         if self._closed:

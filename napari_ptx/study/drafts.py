@@ -9,15 +9,20 @@ from dataclasses import dataclass, field
 from napari_ptx.roi.outline import Outline
 from napari_ptx.study.types import CaseState, Draft
 
-CHANGES = ("stroke", "undo", "redo")
+CHANGES = ("stroke", "undo", "redo", "aid")
 """Kinds of steps after which a case has to be finished again."""
 FINISHES = ("finish", "import")
 """Kinds of steps that leave a case finished."""
 
 
-def case_state(last_change: int | None, last_finish: int | None) -> CaseState:
-    """Tell the state from the numbers of the last step of either sort."""
-    if last_finish is not None and last_finish > (last_change or 0):
+def case_state(
+    last_change: int | None, last_finish: int | None, *, locked: bool = False
+) -> CaseState:
+    """Tell the state from the numbers of the last step of either sort.
+
+    ``locked``: the design shows a model's outline, and it was not shown yet.
+    """
+    if last_finish is not None and last_finish > (last_change or 0) and not locked:
         return "finished"
     return "started" if last_change is not None or last_finish is not None else "new"
 
@@ -38,6 +43,16 @@ class Fold:
         is the empty image.
     cursor
         Where in the history the work stands.
+    aided
+        Whether the design shows a model's outline after the first answer.
+    aid
+        That outline (as text), once it was shown.
+    locked
+        Whether the first answer is given, and the outline not shown yet.
+    answered
+        Whether the case was finished since the outline was shown.
+    recalled
+        What the reader said last to "seen before?".
     """
 
     history: list[str] = field(default_factory=lambda: ["[]"])
@@ -46,6 +61,11 @@ class Fold:
     view: str = "{}"
     reason: str | None = None
     state: CaseState = "new"
+    aided: bool = False
+    aid: str | None = None
+    locked: bool = False
+    answered: bool = False
+    recalled: bool | None = None
 
     @property
     def outlines(self) -> str:
@@ -63,13 +83,21 @@ class Fold:
         return self.cursor < len(self.history) - 1
 
     def apply(
-        self, kind: str, outlines: str | None, view: str, seconds: float, reason: str | None
+        self,
+        kind: str,
+        outlines: str | None,
+        view: str,
+        seconds: float,
+        reason: str | None,
+        action: str = "",
     ) -> None:
         """Take one more step."""
         self.seconds += seconds
         if view != "{}":
             self.view = view
-        if kind in ("stroke", "import"):
+        if kind == "seen":
+            self.recalled = action == "yes"
+        elif kind in ("stroke", "import"):
             # A new stroke after an undo leaves the undone ones unreachable; they
             # stay in the record.
             del self.history[self.cursor + 1 :]
@@ -79,10 +107,18 @@ class Fold:
             self.cursor = max(self.cursor - 1, 0)
         elif kind == "redo":
             self.cursor = min(self.cursor + 1, len(self.history) - 1)
+        elif kind == "aid":
+            # Nothing goes back beyond the answer that was locked.
+            self.history, self.cursor = [self.outlines], 0
+            self.aid, self.locked = outlines or "[]", False
         if kind in CHANGES:
-            self.state, self.reason = "started", None
+            self.state = "started"
+            # Who called the case not assessable may keep that answer.
+            self.reason = self.reason if kind == "aid" else None
         elif kind in FINISHES:
-            self.state, self.reason = "finished", reason
+            self.locked = self.aided and self.aid is None
+            self.answered = self.aid is not None
+            self.state, self.reason = "started" if self.locked else "finished", reason
 
     def draft(self) -> Draft:
         """Give the value that the reader's session sees."""
@@ -94,12 +130,17 @@ class Fold:
             view=json.loads(self.view),
             not_assessable=self.reason,
             state=self.state,
+            locked=self.locked,
+            aid=None if self.aid is None else parse_outlines(self.aid),
+            recalled=self.recalled,
         )
 
 
-def fold(steps: Iterable[tuple[str, str | None, str, float, str | None]]) -> Fold:
-    """Fold the steps (kind, outlines, view, seconds, reason) of one case."""
-    result = Fold()
+def fold(
+    steps: Iterable[tuple[str, str | None, str, float, str | None, str]], *, aided: bool = False
+) -> Fold:
+    """Fold the steps (kind, outlines, view, seconds, reason, action) of one case."""
+    result = Fold(aided=aided)
     for step in steps:
         result.apply(*step)
     return result

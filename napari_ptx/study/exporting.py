@@ -34,7 +34,7 @@ _LIST = "study.json"
 _COLUMNS = (
     *("case", "patient", "reader", "round", "revision", "origin", "assessable", "reason"),
     *("lesions", "frames", "unit", *(measurand.name for measurand in MEASURANDS)),
-    *("active_seconds", "finished_at", "roi", "masks"),
+    *("active_seconds", "finished_at", "roi", "masks", "aided", "recalled"),
 )
 
 
@@ -102,13 +102,13 @@ def _write(study: Study, folder: Path, progress: Progress | None) -> list[str]:
         for reader, stem in _file_stems(study.readers).items()
         for round_ in study.protocol.rounds
     }
-    readings = study.readings()
+    readings = study.readings(aided=None)
     # A mark of byte order tells Excel that names are UTF-8.
     with (folder / "readings.csv").open("w", newline="", encoding="utf-8-sig") as file:
         table = csv.DictWriter(file, _COLUMNS, restval="")
         table.writeheader()
         for done, reading in enumerate(readings):
-            place = folders[reading.reader, reading.round]
+            place = folders[reading.reader, reading.round] + ("_aided" if reading.aided else "")
             table.writerow(
                 _write_reading(folder, place, stems[reading.case], reading, cases[reading.case])
             )
@@ -156,6 +156,8 @@ def _write_reading(
         "lesions": len(reading.outlines),
         "active_seconds": round(reading.active_seconds, 3),
         "finished_at": reading.finished_at.isoformat(),
+        "aided": int(reading.aided),
+        "recalled": "" if reading.recalled is None else int(reading.recalled),
     }
     if not reading.outlines:
         return row

@@ -79,6 +79,7 @@ def import_readings(
     try:
         with store.read() as db:
             drawn = _drawn(db, key)
+            locked = _locked(db, key) if study.protocol.design == "aided" else set()
         rows: list[_Row] = []
         faults: list[str] = []
         seen: set[str] = set()
@@ -93,6 +94,8 @@ def import_readings(
                     raise _Fault("the case is listed twice")
                 if case in drawn and not replace:
                     raise _Fault(f"{reader} has drawn this case; replace it by choice (--replace)")
+                if case in locked:
+                    raise _Fault(f"{reader} has answered this case, and the answer is locked")
                 rows.append(_read_row(line, cases[case], table.parent, threshold, invert, clock()))
             except _Fault as fault:
                 faults.append(f"row {number}, case {case or '(none)'}: {fault}")
@@ -138,6 +141,19 @@ def _drawn(db: Session, key: SessionKey) -> set[str]:
     )
     last = dict(rows.all())
     return {case for case, kind in last.items() if kind != "import"}
+
+
+def _locked(db: Session, key: SessionKey) -> set[str]:
+    """Name the cases whose unaided answer was given at the desk: it cannot change any more."""
+    return set(
+        db.scalars(
+            select(CaseRow.name)
+            .join(ImageRow, ImageRow.case_id == CaseRow.id)
+            .join(AssignmentRow, AssignmentRow.image_id == ImageRow.id)
+            .join(StrokeRow, StrokeRow.assignment_id == AssignmentRow.id)
+            .where(AssignmentRow.session_id == key.id, StrokeRow.kind.in_(("finish", "aid")))
+        )
+    )
 
 
 def _read_table(table: Path) -> dict[int, dict[str, str]]:

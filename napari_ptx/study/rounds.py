@@ -22,20 +22,26 @@ from napari_ptx.study.times import from_text
 from napari_ptx.study.types import CaseState, RoundState, RoundStatus
 
 
-def case_states(db: Session, session_id: int) -> dict[int, CaseState]:
-    """Give the state of each assignment of a session, by its id, in reading order."""
+def case_states(db: Session, session_id: int, *, aided: bool = False) -> dict[int, CaseState]:
+    """Give the state of each assignment of a session, by its id, in reading order.
+
+    ``aided``: a case is not finished before it was read with the model's outline, too.
+    """
 
     def last(kinds: tuple[str, ...]) -> ColumnElement[int | None]:
         return func.max(case((StrokeRow.kind.in_(kinds), StrokeRow.number)))
 
     rows = db.execute(
-        select(AssignmentRow.id, last(CHANGES), last(FINISHES))
+        select(AssignmentRow.id, last(CHANGES), last(FINISHES), last(("aid",)))
         .join(StrokeRow, StrokeRow.assignment_id == AssignmentRow.id, isouter=True)
         .where(AssignmentRow.session_id == session_id)
         .group_by(AssignmentRow.id)
         .order_by(AssignmentRow.position)
     )
-    return {id_: case_state(change, finish) for id_, change, finish in rows}
+    return {
+        id_: case_state(change, finish, locked=aided and aid is None)
+        for id_, change, finish, aid in rows
+    }
 
 
 def is_closed(db: Session, reader: str, round: int) -> bool:
@@ -68,7 +74,7 @@ class _Session:
         return max(times) if times and self.finished else None
 
 
-def _read(db: Session, session: SessionRow, reader: str) -> _Session:
+def _read(db: Session, session: SessionRow, reader: str, *, aided: bool) -> _Session:
     happened: dict[str, str] = {
         row.kind: row.text
         for row in db.execute(
@@ -90,7 +96,7 @@ def _read(db: Session, session: SessionRow, reader: str) -> _Session:
         .where(AssignmentRow.session_id == session.id)
     )
     return _Session(
-        states=tuple(case_states(db, session.id).values()),
+        states=tuple(case_states(db, session.id, aided=aided).values()),
         opened="opened" in happened or "opened early" in happened,
         closed="closed" in happened,
         early_reason=happened.get("opened early"),
@@ -104,7 +110,7 @@ def round_status(
 ) -> RoundStatus:
     """Tell how far a reader is in a round, and whether the round is open at ``now``."""
     sessions = {
-        row.round: _read(db, row, reader)
+        row.round: _read(db, row, reader, aided=protocol.design == "aided")
         for row in db.scalars(select(SessionRow).join(ReaderRow).where(ReaderRow.name == reader))
     }
     this = sessions[round]

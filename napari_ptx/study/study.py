@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -27,6 +28,8 @@ from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyErro
 
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort
+    from napari_ptx.roi import Outline
+    from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
 
 
@@ -43,6 +46,8 @@ class Study:
             row = db.scalars(select(StudyRow)).one()
             self._name = row.name
             self._uid = row.uid
+            self._protocol_hash = hashlib.sha256(row.protocol.encode()).hexdigest()
+            self._original = amendments.original(db)
             self._protocol = amendments.in_force(db)
         self._cases: tuple[CaseInfo, ...] | None = None
 
@@ -68,6 +73,8 @@ class Study:
         cohort
             A table with the columns case, patient, image, or the path of one. Other
             columns are kept; ``label`` and ``roi`` are truth and never reach a reader.
+            In the design "aided", ``aid`` names a model's mask or ImageJ file for each
+            case (blank: the model found nothing), which is read and kept.
         protocol
             What was decided before the first reading.
         name
@@ -136,6 +143,41 @@ class Study:
     def protocol(self) -> Protocol:
         """What was decided before the first reading, with its amendments."""
         return self._protocol
+
+    @property
+    def original_protocol(self) -> Protocol:
+        """The protocol that the study was made with; no amendment changes it."""
+        return self._original
+
+    @property
+    def protocol_hash(self) -> str:
+        """SHA-256 of the original protocol's canonical JSON; the study's hash covers it."""
+        return self._protocol_hash
+
+    @property
+    def amendments(self) -> tuple[Amendment, ...]:
+        """All changes of the protocol since the study was made, the oldest first."""
+        with self._store.read() as db:
+            return amendments.amendments(db)
+
+    def amend(self, protocol: Protocol, reason: str) -> tuple[str, ...]:
+        """Put another protocol in force from now on; the original is kept beside it.
+
+        Returns
+        -------
+        tuple of str
+            The fields that it changes.
+
+        Raises
+        ------
+        StudyError
+            Without a reason, without a change, or for a field that the worklists
+            were drawn from (readers, design, reread, reread_draw, seed).
+        """
+        with self._store.write() as db:
+            changed = amendments.amend(db, protocol, reason, self._clock())
+        self._protocol = protocol
+        return changed
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -229,10 +271,27 @@ class Study:
             early_reason=early_reason,
         )
 
-    def readings(self, reader: str | None = None, round: int | None = None) -> tuple[Reading, ...]:
-        """Give the latest finished revision of each reading, sorted by reader, round, case."""
+    def readings(
+        self, reader: str | None = None, round: int | None = None, *, aided: bool | None = False
+    ) -> tuple[Reading, ...]:
+        """Give the latest finished revision of each reading, sorted by reader, round, case.
+
+        Parameters
+        ----------
+        aided
+            In a study of the design "aided": the unaided answers (the default), the
+            readings with the model's outline, or both (``None``), the unaided first.
+        """
         with self._store.read() as db:
-            return views.readings(db, reader, round)
+            return views.readings(db, reader, round, aided)
+
+    def aid(self, case: str) -> tuple[Outline, ...] | None:
+        """Give the model's outlines that readers of a case are shown.
+
+        Empty where the model found nothing; ``None`` where the study shows none.
+        """
+        with self._store.read() as db:
+            return views.aid(db, case)
 
     def import_readings(
         self,

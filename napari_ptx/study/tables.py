@@ -135,10 +135,12 @@ class StrokeRow(Base):
     """One step of a reader's work, in the order of the session.
 
     ``kind``: "stroke" (``outlines`` is the whole state after it), "undo", "redo",
-    "look" (view and time only), "go" (the reader went to this case), "finish", or
-    "import" (the outlines of a file, finished at once). ``seconds`` is active time
-    since the step before. ``revision`` is the reading that "finish" or "import" left
-    as the latest one.
+    "look" (view and time only), "go" (the reader went to this case), "finish",
+    "import" (the outlines of a file, finished at once), "aid" (the model's outlines,
+    ``outlines``, were shown; the answer before is locked), or "seen" (``action`` is
+    "yes" or "no": whether the reader of a second round remembers the case).
+    ``seconds`` is active time since the step before. ``revision`` is the reading that
+    "finish" or "import" left as the latest one.
     """
 
     __tablename__ = "strokes"

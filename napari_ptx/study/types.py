@@ -89,6 +89,10 @@ class Reading:
         Aware, in UTC.
     origin
         "drawn" at a desk, or "imported" from a file.
+    aided
+        Whether the reader had seen the model's outline (the design "aided").
+    recalled
+        What the reader of a second round said to "seen before?"; ``None``: not asked.
     """
 
     case: str
@@ -103,6 +107,8 @@ class Reading:
     view: Mapping[str, Any]
     finished_at: datetime
     origin: Origin
+    aided: bool = False
+    recalled: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,14 @@ class Draft:
         The reason with which the case was finished without an outline, if it was.
     state
         "finished" only while nothing has changed since it was finished.
+    locked
+        Whether the unaided answer is given and the model's outline not shown yet:
+        nothing can change until it is (``Desk.aid``).
+    aid
+        The model's outlines once they were shown (empty: the model found nothing),
+        else ``None``.
+    recalled
+        The answer to "seen before?", if there is one.
     """
 
     outlines: tuple[Outline, ...]
@@ -141,6 +155,9 @@ class Draft:
     view: Mapping[str, Any]
     not_assessable: str | None
     state: CaseState
+    locked: bool = False
+    aid: tuple[Outline, ...] | None = None
+    recalled: bool | None = None
 
 
 @dataclass(frozen=True)

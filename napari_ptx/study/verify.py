@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from napari_ptx.child import Progress
 from napari_ptx.image.types import ImageError
-from napari_ptx.study import chain, paths
+from napari_ptx.study import amendments, chain, paths
 from napari_ptx.study.drafts import FINISHES, Fold
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
@@ -29,7 +29,7 @@ from napari_ptx.study.tables import (
     StudyRow,
     TruthRow,
 )
-from napari_ptx.study.types import Problem
+from napari_ptx.study.types import Problem, StudyError
 
 
 def verify(
@@ -46,8 +46,13 @@ def verify(
         problems += _events(db)
         study_hash = db.scalars(select(StudyRow.hash)).one()
         problems += _adjudications(db, study_hash)
+        aided = _aided(db)
+        aids = {
+            row.case_id: row.value
+            for row in db.scalars(select(TruthRow).where(TruthRow.name == "aid"))
+        }
         for done, row in enumerate(sessions):
-            session = _Session(db, row, study_hash)
+            session = _Session(db, row, study_hash, aided, aids)
             if progress is not None:
                 progress(done, len(sessions), f"Checking {session.name}")
             problems += session.problems()
@@ -74,6 +79,13 @@ def _study(db: Session, sessions: list[SessionRow]) -> Iterator[Problem]:
             "The protocol, the cases, the truth or the worklists were changed after the study "
             "was made.",
         )
+
+
+def _aided(db: Session) -> bool:
+    try:
+        return amendments.original(db).design == "aided"
+    except StudyError:  # damaged: the study's hash says so
+        return False
 
 
 def _sessions(db: Session) -> list[SessionRow]:
@@ -135,6 +147,8 @@ class _Session:
     db: Session
     session: SessionRow
     study_hash: str
+    aided: bool
+    aids: Mapping[int, str]
 
     @property
     def name(self) -> str:
@@ -163,7 +177,8 @@ class _Session:
         known = {row.id: row for row in self.session.assignments}
         for id_, steps in groupby(strokes, key=lambda row: row.assignment_id):
             if id_ in known:
-                yield from self._replay(self._where(known[id_]), steps, readings[id_], left)
+                where, aid = self._where(known[id_]), self.aids.get(known[id_].image.case_id, "[]")
+                yield from self._replay(where, steps, readings[id_], left, aid)
         for id_, where in left.items():
             yield Problem("readings", id_, f"{where}: the stroke that made a reading is missing.")
 
@@ -216,6 +231,7 @@ class _Session:
         steps: Iterable[StrokeRow],
         readings: Sequence[ReadingRow],
         left: dict[int, str],
+        aid: str,
     ) -> Iterator[Problem]:
         """Fold the strokes of one case, and compare each reading with what made it.
 
@@ -223,9 +239,17 @@ class _Session:
         """
         makers = {row.stroke: row for row in readings}
         revisions = {row.revision for row in readings}
-        work = Fold()
+        work = Fold(aided=self.aided)
         for step in steps:
-            work.apply(step.kind, step.outlines, step.view, step.seconds, step.reason)
+            locked = work.locked
+            work.apply(step.kind, step.outlines, step.view, step.seconds, step.reason, step.action)
+            text = None
+            if step.kind == "aid" and (not locked or step.outlines != aid):
+                text = "it is not the model's outline, shown after the unaided answer."
+            elif locked and step.kind in ("stroke", "undo", "redo", "finish"):
+                text = "it changes an answer that was locked."
+            if text is not None:
+                yield Problem("strokes", step.id, f"{where}, stroke {step.number}: {text}")
             if step.kind in FINISHES and step.revision not in revisions:
                 yield Problem("readings", None, f"{where}: revision {step.revision} is missing.")
             made = makers.get(step.hash)

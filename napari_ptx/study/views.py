@@ -12,8 +12,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, selectinload
 
 from napari_ptx.image.types import Region
+from napari_ptx.roi.outline import Outline
 from napari_ptx.study import paths
-from napari_ptx.study.drafts import parse_outlines
+from napari_ptx.study.drafts import FINISHES, parse_outlines
 from napari_ptx.study.tables import (
     AssignmentRow,
     CaseRow,
@@ -22,16 +23,21 @@ from napari_ptx.study.tables import (
     ReadingRow,
     SessionRow,
     SettingRow,
+    StrokeRow,
     TruthRow,
 )
 from napari_ptx.study.times import from_text
 from napari_ptx.study.types import CaseInfo, Reading
 
+_NEVER = 2**31 - 1
+"""A revision that no case reaches."""
+
 
 def cases(db: Session, study: Path) -> tuple[CaseInfo, ...]:
     """Give all cases in the order of the cohort table."""
     truth: dict[int, dict[str, Any]] = defaultdict(dict)
-    for row in db.scalars(select(TruthRow)):
+    # A model's outlines are many numbers; ``aid`` gives them.
+    for row in db.scalars(select(TruthRow).where(TruthRow.name != "aid")):
         truth[row.case_id][row.name] = json.loads(row.value)
     rows = db.scalars(select(CaseRow).options(selectinload(CaseRow.images)).order_by(CaseRow.id))
     return tuple(
@@ -59,35 +65,92 @@ def _case(case: CaseRow, image: ImageRow, study: Path, extra: dict[str, Any]) ->
     )
 
 
-def readings(db: Session, reader: str | None, round: int | None) -> tuple[Reading, ...]:
-    """Give the latest revision of each reading, by reader, round and case."""
-    latest = (
-        select(ReadingRow.assignment_id, func.max(ReadingRow.revision).label("revision"))
-        .group_by(ReadingRow.assignment_id)
+def aid(db: Session, case: str) -> tuple[Outline, ...] | None:
+    """Give the model's outlines of a case; ``None`` where the study has none."""
+    value = db.scalar(
+        select(TruthRow.value).join(CaseRow).where(CaseRow.name == case, TruthRow.name == "aid")
+    )
+    return None if value is None else parse_outlines(value)
+
+
+def readings(
+    db: Session, reader: str | None, round: int | None, aided: bool | None
+) -> tuple[Reading, ...]:
+    """Give the latest revision of each reading, by reader, round, case, and aid.
+
+    The aided reading is what was finished after the stroke that showed the model's
+    outline: the revisions themselves do not say so.
+    """
+    shown = (
+        select(StrokeRow.assignment_id, func.min(StrokeRow.number).label("number"))
+        .where(StrokeRow.kind == "aid")
+        .group_by(StrokeRow.assignment_id)
         .subquery()
     )
+    first = (
+        select(StrokeRow.assignment_id, func.min(StrokeRow.revision).label("revision"))
+        .join(shown, shown.c.assignment_id == StrokeRow.assignment_id)
+        .where(StrokeRow.kind.in_(FINISHES), StrokeRow.number > shown.c.number)
+        .group_by(StrokeRow.assignment_id)
+        .subquery()
+    )
+    with_aid = ReadingRow.revision >= func.coalesce(first.c.revision, _NEVER)
+    latest = (
+        select(
+            ReadingRow.assignment_id,
+            func.max(ReadingRow.revision).label("revision"),
+            with_aid.label("aided"),
+        )
+        .join(first, first.c.assignment_id == ReadingRow.assignment_id, isouter=True)
+        .group_by(ReadingRow.assignment_id, with_aid)
+    )
+    if aided is not None:
+        latest = latest.where(with_aid if aided else ~with_aid)
+    found = latest.subquery()
+    recalled: dict[int, bool] = {
+        id_: action == "yes"
+        for id_, action in db.execute(
+            select(StrokeRow.assignment_id, StrokeRow.action)
+            .where(StrokeRow.kind == "seen")
+            .order_by(StrokeRow.number)
+        )
+    }
     query = (
-        select(ReadingRow, CaseRow.name, CaseRow.patient, ReaderRow.name, SessionRow.round)
+        select(
+            *(ReadingRow, CaseRow.name, CaseRow.patient, ReaderRow.name, SessionRow.round),
+            found.c.aided,
+        )
         .join(
-            latest,
-            (latest.c.assignment_id == ReadingRow.assignment_id)
-            & (latest.c.revision == ReadingRow.revision),
+            found,
+            (found.c.assignment_id == ReadingRow.assignment_id)
+            & (found.c.revision == ReadingRow.revision),
         )
         .join(AssignmentRow, AssignmentRow.id == ReadingRow.assignment_id)
         .join(SessionRow, SessionRow.id == AssignmentRow.session_id)
         .join(ReaderRow, ReaderRow.id == SessionRow.reader_id)
         .join(ImageRow, ImageRow.id == AssignmentRow.image_id)
         .join(CaseRow, CaseRow.id == ImageRow.case_id)
-        .order_by(ReaderRow.id, SessionRow.round, CaseRow.id)
+        .order_by(ReaderRow.id, SessionRow.round, CaseRow.id, ReadingRow.revision)
     )
     if reader is not None:
         query = query.where(ReaderRow.name == reader)
     if round is not None:
         query = query.where(SessionRow.round == round)
-    return tuple(_reading(*row) for row in db.execute(query))
+    return tuple(
+        _reading(row, case, patient, who, number, bool(helped), recalled.get(row.assignment_id))
+        for row, case, patient, who, number, helped in db.execute(query)
+    )
 
 
-def _reading(row: ReadingRow, case: str, patient: str, reader: str, round_: int) -> Reading:
+def _reading(
+    row: ReadingRow,
+    case: str,
+    patient: str,
+    reader: str,
+    round_: int,
+    aided: bool,
+    recalled: bool | None,
+) -> Reading:
     return Reading(
         case=case,
         patient=patient,
@@ -101,6 +164,8 @@ def _reading(row: ReadingRow, case: str, patient: str, reader: str, round_: int)
         view=json.loads(row.view),
         finished_at=from_text(row.finished_at),
         origin="imported" if row.origin == "imported" else "drawn",
+        aided=aided,
+        recalled=recalled,
     )
 
 

@@ -8,7 +8,7 @@ round, case), which anybody can recompute.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from napari_ptx.study.chain import canonical
 
@@ -30,6 +30,36 @@ def shuffled(cases: Sequence[str], *key: str | int) -> list[str]:
 def reread_cases(study: str, seed: int, cases: Sequence[str], count: int) -> list[str]:
     """Draw the cases of the second round: the same for each reader (Liu 2026)."""
     return shuffled(cases, study, seed, "reread")[:count]
+
+
+def reread_by_label(study: str, seed: int, labels: Mapping[str, str], count: int) -> list[str]:
+    """Draw the cases of the second round: of each label as many as is its share.
+
+    Parameters
+    ----------
+    labels
+        The label of each case.
+    count
+        How many cases; what the shares leave over goes to the largest remainders
+        (Hamilton's method), and among equal ones to the label that comes first.
+
+    Returns
+    -------
+    list of str
+        The cases, label by label.
+    """
+    groups: dict[str, list[str]] = {}
+    for case, label in labels.items():
+        groups.setdefault(label, []).append(case)
+    names = sorted(groups)
+    shares = {name: divmod(count * len(groups[name]), len(labels)) for name in names}
+    left = count - sum(whole for whole, _ in shares.values())
+    first = sorted(names, key=lambda name: (-shares[name][1], name))[:left]
+    return [
+        case
+        for name in names
+        for case in reread_cases(study, seed, groups[name], shares[name][0] + (name in first))
+    ]
 
 
 def reading_order(

@@ -271,3 +271,20 @@ def test_the_room_s_values_load_no_database() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_drawing_by_label_needs_labels(tmp_path: Path, write_cohort: Callable[..., Path]) -> None:
+    protocol = Protocol(readers=("A",), reread=2, reread_draw="label")
+    table = write_cohort(6)
+    with pytest.raises(StudyError, match=r"drawn by label: .* gives none for case-0, case-1"):
+        Study.create(tmp_path / "s.ptx", table, protocol)
+    rows = zip(table.read_text().splitlines(), ["label", *"000011"], strict=True)
+    table.write_text("\n".join(f"{row},{label}" for row, label in rows))
+    with Study.create(tmp_path / "s.ptx", table, protocol) as study:
+        labels = {case.sha256: case.extra["label"] for case in study.cases()}
+        with study.desk("A", 1) as desk:
+            for case in desk.cases:
+                desk.finish(case.index, not_assessable="shadow")
+        with study.desk("A", 2, early_reason="a test") as desk:
+            drawn = [labels[desk.image(case.index).sha256] for case in desk.cases]
+    assert sorted(drawn) == [0, 1]  # their quotas are 1.33 and 0.67

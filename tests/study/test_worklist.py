@@ -84,3 +84,18 @@ def test_codes_are_unique_unambiguous_and_neither_words_nor_numbers(
 
 def test_a_large_study_has_codes_enough() -> None:
     assert len(set(worklist.session_codes("s", 1, "A", 1, 15_000))) == 15_000
+
+
+def test_cases_are_drawn_by_label_with_the_largest_remainders() -> None:
+    # Hamilton's method: quotas of 10 of 26 are 6.15, 2.31, 1.54.
+    labels = {f"c{n}": "abc"[(n >= 16) + (n >= 22)] for n in range(26)}
+    drawn = worklist.reread_by_label("s", 1, labels, 10)
+    assert [sum(labels[case] == name for case in drawn) for name in "abc"] == [6, 2, 2]
+    assert len(set(drawn)) == 10
+    assert set(drawn) != set(worklist.reread_by_label("s", 2, labels, 10))
+    for count in range(27):
+        drawn = worklist.reread_by_label("s", 1, labels, count)
+        assert len(set(drawn)) == count
+        for name, size in zip("abc", (16, 6, 4), strict=True):
+            of_name = sum(labels[case] == name for case in drawn)
+            assert count * size // 26 <= of_name <= -(-count * size // 26)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import typer
 
-from napari_ptx.cli.stats import agreement, auc, flow, mrmc, recount, sensitivity, table1
+from napari_ptx.cli.stats import agreement, auc, flow, mrmc, planning, recount, sensitivity, table1
 
 app = typer.Typer(
     help="Statistics of any table: agreement, and the comparison of scores and of modalities.",
     no_args_is_help=True,
 )
 app.command("icc")(agreement.icc_command)
+app.command("plan-icc")(planning.plan_icc_command)
 app.command("bland-altman")(agreement.bland_altman_command)
 app.command("auc")(auc.auc_command)
 app.command("mrmc")(mrmc.mrmc_command)
