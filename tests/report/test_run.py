@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from napari_ptx.report import run_report
+from napari_ptx.report.checklist import OPEN
 from napari_ptx.report.facts import read_run
-from napari_ptx.report.tripod import OPEN, fill
+from napari_ptx.report.tripod import fill
 from napari_ptx.report.tripod_items import ITEMS
 from napari_ptx.ultrasound import UltrasoundError
 from napari_ptx.ultrasound.evaluation import compare
