@@ -9,7 +9,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from napari_ptx.cli import agreement, ct, demo, doctor, launch, model, stats, study, us
+from napari_ptx.cli import (
+    agreement,
+    ct,
+    demo,
+    doctor,
+    launch,
+    model,
+    stats,
+    study,
+    study_report,
+    us,
+)
 from napari_ptx.errors import PtxError
 
 app = typer.Typer(
@@ -22,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+study.app.command("report")(study_report.report)
 app.add_typer(study.app, name="study")
 app.add_typer(stats.app, name="stats")
 app.add_typer(us.app, name="us")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_ptx.figures.roc import roc_figure, roc_table
     from napari_ptx.figures.save import save_figure
     from napari_ptx.figures.style import colours, theme
+    from napari_ptx.figures.times import times_figure
     from napari_ptx.figures.training import epochs_figure
     from napari_ptx.figures.upset import upset_figure
 
@@ -47,6 +48,7 @@ __all__ = [
     "save_figure",
     "scatter_figure",
     "theme",
+    "times_figure",
     "upset_figure",
 ]
 
@@ -72,6 +74,7 @@ _HOME = {
     "save_figure": "save",
     "scatter_figure": "agreement",
     "theme": "style",
+    "times_figure": "times",
     "upset_figure": "upset",
 }
 

@@ -1,44 +1,17 @@
-"""Figures as SVG inside a page, so that one file holds everything."""
+"""The figures of a run's report."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_ptx.child import Progress
 from napari_ptx.report.facts import RunFacts
+from napari_ptx.report.page import Picture, inline
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-    from matplotlib.figure import Figure
-
     from napari_ptx.ultrasound.evaluation import Assessment
 
 _MOST_CURVES = 6  # as many as there are colours that everybody can tell apart
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure in the page: its drawing, and the words a screen reader says."""
-
-    name: str
-    svg: Markup
-
-
-def inline(figure: Figure, name: str) -> Picture:
-    """Draw a figure as SVG for a page; letters are drawn, so that no font is needed."""
-    import matplotlib as mpl
-    from markupsafe import Markup, escape
-
-    buffer = io.StringIO()
-    # the salt keeps the identifiers of several drawings in one page apart
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "napari-ptx"})
-    text = buffer.getvalue()
-    text = text[text.index("<svg") :]
-    head = f'<svg role="img" aria-label="{escape(name)}"'
-    return Picture(name, Markup(text.replace("<svg", head, 1)))
 
 
 def draw_results(

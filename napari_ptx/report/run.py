@@ -7,7 +7,9 @@ from typing import Any
 
 from napari_ptx.child import Progress
 from napari_ptx.report import tables, tripod
+from napari_ptx.report.checklist import by_section, count
 from napari_ptx.report.facts import RunFacts, read_run
+from napari_ptx.report.page import moment, render, settings
 from napari_ptx.report.pictures import draw_flow, draw_results
 from napari_ptx.ultrasound.evaluation import Assessment, assess, unusable
 from napari_ptx.ultrasound.store import write_text
@@ -59,22 +61,8 @@ def run_report(
                 facts.predictions, split, replicates=replicates if main else 0, progress=progress
             )
     path = facts.root / "report.html" if out is None else Path(out).absolute()
-    write_text(path, _page(facts, results, progress))
+    write_text(path, render("run.html.jinja", _content(facts, results, progress)))
     return path
-
-
-def _page(facts: RunFacts, results: dict[str, Assessment], progress: Progress | None) -> str:
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("napari_ptx", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template("run.html.jinja")
-    return template.render(_content(facts, results, progress)) + "\n"
 
 
 def _content(
@@ -82,9 +70,6 @@ def _content(
 ) -> dict[str, Any]:
     main = results.get(facts.split)
     answers = tripod.fill(facts)
-    sections: dict[str, list[tripod.Answer]] = {}
-    for answer in answers:
-        sections.setdefault(answer.item.section, []).append(answer)
     # the split that counts comes first
     order = sorted(results, key=lambda split: split != facts.split)
     why = {split: unusable(facts.predictions.of(split)) for split in facts.predictions.splits}
@@ -93,7 +78,7 @@ def _content(
         "meta": facts.metadata,
         "note": facts.predictions.note,
         "main": facts.split,
-        "made": _moment(facts.metadata["created"]),
+        "made": moment(facts.metadata["created"]),
         "performance": [
             (_SPLITS.get(split, split), tables.performance(facts, results[split]))
             for split in order
@@ -110,21 +95,14 @@ def _content(
         "characteristics": tables.characteristics(facts),
         "built": tables.built(facts),
         "selected": tables.selected(facts),
-        "settings": tables.settings(facts.config),
-        "radiomics": tables.settings(facts.metadata["radiomics"].get("options", {})),
-        "versions": tables.settings(facts.metadata["required_packages_version"]),
-        "inputs": tables.settings(facts.said["inputs"]),
-        "sections": sections,
-        "tally": tripod.count(answers),
+        "settings": settings(facts.config),
+        "radiomics": settings(facts.metadata["radiomics"].get("options", {})),
+        "versions": settings(facts.metadata["required_packages_version"]),
+        "inputs": settings(facts.said["inputs"]),
+        "sections": by_section(answers),
+        "tally": count(answers),
         "items": len(answers),
         "reference": tripod.REFERENCE,
         "states": {"known": "from the run", "partly": "in part", "open": "open"},
         "auc": tables.headline(facts, main) if main is not None else [],
     }
-
-
-def _moment(text: str) -> str:
-    """Write the moment of a file in ISO format to the minute."""
-    from datetime import datetime
-
-    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M %Z").strip()

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from napari_ptx.report.facts import RunFacts
+from napari_ptx.report.page import NONE, Grid, interval, number, probability
 from napari_ptx.ultrasound.evaluation import MEASURES, Assessment, comparisons, sizes
-
-NONE = "–"
 
 _NO_CHARACTERISTIC = frozenset(
     {"split", "augmented", "fold", "repeat", "round", "copy", "label", "truth"}
 )
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table of a page.
-
-    Parameters
-    ----------
-    headings
-        Of the columns.
-    rows
-        The cells; a cell of several lines has the value first and what qualifies it below.
-    note
-        A sentence below, or "".
-    """
-
-    headings: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, ...], ...], ...]
-    note: str = ""
 
 
 def performance(facts: RunFacts, result: Assessment) -> Grid:
@@ -49,14 +28,14 @@ def performance(facts: RunFacts, result: Assessment) -> Grid:
         cells: list[tuple[str, ...]] = [(str(model),)]
         for measure in MEASURES:
             said = found[measure]
-            plain = _interval(said["low"], said["high"])
+            plain = interval(said["low"], said["high"])
             if here.clustered:
-                by_patient = _interval(said["cluster_low"], said["cluster_high"])
-                cells.append((_number(said["value"]), by_patient, f"({plain})"))
+                by_patient = interval(said["cluster_low"], said["cluster_high"])
+                cells.append((number(said["value"]), by_patient, f"({plain})"))
             else:
-                cells.append((_number(said["value"]), plain))
+                cells.append((number(said["value"]), plain))
         threshold = float(found["auc"]["threshold"])
-        rows.append((*cells, ("by fold" if math.isnan(threshold) else _number(threshold),)))
+        rows.append((*cells, ("by fold" if math.isnan(threshold) else number(threshold),)))
     note = (
         f"{count['n']} cases of {count['patients']} patients, {count['positives']} "
         f"{facts.predictions.positive}. {level} intervals: "
@@ -85,15 +64,15 @@ def pairs(facts: RunFacts) -> Grid | None:
         cells = [
             f"{row['first']} – {row['second']}",
             f"{row['difference']:+.3f}".replace("-", "−"),
-            _interval(row["low"], row["high"]),
-            _p(row["p"]),
-            _p(row["p_holm"]),
+            interval(row["low"], row["high"]),
+            probability(row["p"]),
+            probability(row["p_holm"]),
         ]
         if here.clustered:
             cells += [
-                _interval(row["cluster_low"], row["cluster_high"]),
-                _p(row["cluster_p"]),
-                _p(row["cluster_p_holm"]),
+                interval(row["cluster_low"], row["cluster_high"]),
+                probability(row["cluster_p"]),
+                probability(row["cluster_p_holm"]),
             ]
         rows.append(tuple((cell,) for cell in cells))
     headings = ["Models", "Difference of areas", "95% interval", "P (DeLong)", "P, Holm"]
@@ -110,8 +89,8 @@ def calibrations(result: Assessment) -> Grid | None:
         cells: list[tuple[str, ...]] = [(model,)]
         for name in ("slope", "intercept"):
             low, high = said[f"{name}_ci"]
-            cells.append((_number(said[name], 2), _interval(low, high, 2)))
-        rows.append((*cells, (_number(said["brier"]),)))
+            cells.append((number(said[name], 2), interval(low, high, 2)))
+        rows.append((*cells, (number(said["brier"]),)))
     if not rows:
         return None
     return Grid(
@@ -132,7 +111,7 @@ def built(facts: RunFacts) -> Grid:
             low, high = min(counts), max(counts)
             features = str(low) if low == high else f"{low} to {high}"
         rows.append(
-            ((name,), (str(model["classifier"]),), (features,), (_number(model["threshold"]),),
+            ((name,), (str(model["classifier"]),), (features,), (number(model["threshold"]),),
              (str(model["rule"]),))
         )  # fmt: skip
     return Grid(("Model", "Classifier", "Features", "Threshold", "Rule"), tuple(rows))
@@ -243,46 +222,6 @@ def _described(table: pd.DataFrame, group: str, columns: Sequence[str]) -> Grid 
     )
 
 
-def settings(values: Mapping[str, Any]) -> Grid:
-    """Give names and values."""
-    return Grid(
-        ("Setting", "Value"),
-        tuple(((name,), (plain(value),)) for name, value in values.items()),
-    )
-
-
-def plain(value: Any) -> str:
-    """Write a setting."""
-    if value is None or value == "":
-        return NONE
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {plain(item)}" for key, item in value.items()) or NONE
-    if isinstance(value, Iterable):
-        return ", ".join(map(plain, value)) or NONE
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(value: float | None, decimals: int = 3) -> str:
-    if value is None or math.isnan(value):
-        return NONE
-    return f"{value:.{decimals}f}".replace("-", "−")
-
-
-def _interval(low: float | None, high: float | None, decimals: int = 3) -> str:
-    ends = _number(low, decimals), _number(high, decimals)
-    return NONE if NONE in ends else f"{ends[0]} to {ends[1]}"
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return NONE
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
 def headline(facts: RunFacts, result: Assessment) -> list[tuple[str, str, str]]:
     """Give each model's area and its interval, by patient where rows are not independent."""
     prefix = "cluster_" if facts.predictions.of(result.split).clustered else ""
@@ -290,8 +229,8 @@ def headline(facts: RunFacts, result: Assessment) -> list[tuple[str, str, str]]:
     return [
         (
             str(row["model"]),
-            _number(row["value"]),
-            _interval(row[f"{prefix}low"], row[f"{prefix}high"]),
+            number(row["value"]),
+            interval(row[f"{prefix}low"], row[f"{prefix}high"]),
         )
         for row in areas.to_dict("records")
     ]

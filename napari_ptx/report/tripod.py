@@ -6,43 +6,15 @@ prediction models that use regression or machine learning methods. BMJ 385:e0783
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pandas as pd
 
+from napari_ptx.report.checklist import OPEN, Answer
 from napari_ptx.report.facts import RunFacts
-from napari_ptx.report.tables import plain, searched
-from napari_ptx.report.tripod_items import ITEMS, Item
+from napari_ptx.report.page import counted, plain
+from napari_ptx.report.tables import searched
+from napari_ptx.report.tripod_items import ITEMS
 
 REFERENCE = "Collins et al., TRIPOD+AI statement, BMJ 2024;385:e078378"
-
-OPEN = "Not known to the program: to be filled in by the authors."
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What is known of an item.
-
-    Parameters
-    ----------
-    item
-        The item.
-    known
-        What the run says; "" where it says nothing.
-    missing
-        What the authors have to add; "" where nothing is.
-    """
-
-    item: Item
-    known: str
-    missing: str
-
-    @property
-    def state(self) -> str:
-        """ "known", "partly" or "open"."""
-        if not self.known:
-            return "open"
-        return "partly" if self.missing else "known"
 
 
 def fill(facts: RunFacts) -> list[Answer]:
@@ -53,14 +25,6 @@ def fill(facts: RunFacts) -> list[Answer]:
         said, missing = known.get(item.number, ("", OPEN))
         answers.append(Answer(item, said, missing))
     return answers
-
-
-def count(answers: list[Answer]) -> dict[str, int]:
-    """Count the answers by state."""
-    return {
-        state: sum(answer.state == state for answer in answers)
-        for state in ("known", "partly", "open")
-    }
 
 
 def _data(facts: RunFacts) -> dict[str, tuple[str, str]]:
@@ -80,7 +44,7 @@ def _data(facts: RunFacts) -> dict[str, tuple[str, str]]:
         predictors.append(f"clinical columns: {', '.join(config['clinical'])}")
     return {
         "4": (
-            f"The run develops {_counted(len(facts.models), 'model')} "
+            f"The run develops {counted(len(facts.models), 'model')} "
             f"({', '.join(facts.models)}) and evaluates them on cases of the same source.",
             "The clinical aim.",
         ),
@@ -89,7 +53,7 @@ def _data(facts: RunFacts) -> dict[str, tuple[str, str]]:
             "Source, reason for the choice, and whom the data represent.",
         ),
         "6b": (
-            f"{_counted(left_out, 'case')} of the table could not be used; the reasons are under "
+            f"{counted(left_out, 'case')} of the table could not be used; the reasons are under "
             "“Cases”.",
             "The criteria by which the table was put together.",
         ),
@@ -345,7 +309,3 @@ def _positives(facts: RunFacts) -> int:
 
 def _version(facts: RunFacts) -> str:
     return str(facts.metadata["required_packages_version"].get("napari-ptx", ""))
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

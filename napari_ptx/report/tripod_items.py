@@ -6,20 +6,10 @@ is a reminder of what an item is about and no substitute for the checklist.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from napari_ptx.report.checklist import Item, items
 
-
-class Item(NamedTuple):
-    """An item of the checklist: its number, its section, and what it is about."""
-
-    number: str
-    section: str
-    about: str
-
-
-ITEMS: tuple[Item, ...] = tuple(
-    Item(number, section, about)
-    for section, items in {
+ITEMS: tuple[Item, ...] = items(
+    {
         "Title and abstract": {
             "1": "A title that says: a prediction model, developed or evaluated, for whom and what",
             "2": "An abstract with the items of TRIPOD+AI for abstracts",
@@ -88,7 +78,6 @@ ITEMS: tuple[Item, ...] = tuple(
             "27b": "What the user must do by hand, and must know",
             "27c": "What is to come next, with generalisability in view",
         },
-    }.items()
-    for number, about in items.items()
+    }
 )
 """27 items with their parts: 52."""

@@ -15,6 +15,7 @@ from napari_ptx.child import Progress
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.study import amendments, views
 from napari_ptx.study.create import create_study
+from napari_ptx.study.history import History, history
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
 from napari_ptx.study.store import Store
@@ -292,6 +293,11 @@ class Study:
         """
         with self._store.read() as db:
             return views.aid(db, case)
+
+    def history(self) -> History:
+        """Give the course of the study: amendments, events, times, and the chains' ends."""
+        with self._store.read() as db:
+            return history(db)
 
     def import_readings(
         self,

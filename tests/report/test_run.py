@@ -1,57 +1,21 @@
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from napari_ptx.report import run_report
+from napari_ptx.report.checklist import OPEN
 from napari_ptx.report.facts import read_run
-from napari_ptx.report.tripod import OPEN, fill
+from napari_ptx.report.tripod import fill
 from napari_ptx.report.tripod_items import ITEMS
 from napari_ptx.ultrasound import UltrasoundError
 from napari_ptx.ultrasound.evaluation import compare
 from tests.report.make_run import MODELS, NOTE, make_run
+from tests.report.page import Page
 
 pytestmark = pytest.mark.once
-
-VOID = {"meta", "br", "link", "img", "hr", "input"}
-
-
-class Page(HTMLParser):
-    """Reads a page and notes tags that are not closed in order, and all text and links."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.faults: list[str] = []
-        self.links: list[str] = []
-        self.ids: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        said = dict(attrs)
-        self.links += [said[key] or "" for key in ("href", "src") if key in said]
-        inside = "svg" in self.open
-        if "id" in said and not inside:
-            self.ids.append(said["id"] or "")
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if not self.open or self.open.pop() != tag:
-            self.faults.append(tag)
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
 
 
 @pytest.fixture(scope="module")
