@@ -105,11 +105,7 @@ def _segmentation(dataset: Any, made: OutlineSet, frame: int | None, source: Pat
     pixels = np.zeros((pages, *made.shape, len(lesions)), np.uint8)
     for place, (_, page, mask) in enumerate(lesions):
         pixels[0 if frame is not None else page, :, :, place] = mask
-    header, measures = dataset, None
-    if "FrameOfReferenceUID" not in dataset:
-        header = _one_frame(dataset)
-        if made.spacing is not None:
-            measures = highdicom.PixelMeasuresSequence(list(made.spacing), None)
+    header = dataset if "FrameOfReferenceUID" in dataset else _one_frame(dataset)
     segments = [
         highdicom.seg.SegmentDescription(
             place,
@@ -139,7 +135,6 @@ def _segmentation(dataset: Any, made: OutlineSet, frame: int | None, source: Pat
                 PROGRAM,
                 version(PROGRAM),
                 "0",
-                pixel_measures=measures,
                 content_label="OUTLINES",
                 content_description=f"Outlines, {made.name}"[:64],
                 content_creator_name=person(made.observer),
@@ -159,7 +154,7 @@ def _one_frame(dataset: Any) -> Any:
     """Give the header as that of a single frame.
 
     highdicom takes every image of a multi-frame class for an enhanced one, whose functional
-    groups state the pixel size; ultrasound has none.
+    groups state the pixel size; ultrasound has none, and its calibration is the image's.
     """
     header = copy.deepcopy(dataset)
     header.NumberOfFrames = 1
@@ -170,10 +165,9 @@ def _one_frame(dataset: Any) -> Any:
 
 
 def _tidy(result: Any, frame: int | None) -> None:
-    """Take out a pixel size that is none, and name the frame that ``_one_frame`` stood for."""
+    """Take out the pixel size that is none, and name the frame that ``_one_frame`` stood for."""
     for group in result.SharedFunctionalGroupsSequence:
-        measures = group.get("PixelMeasuresSequence") or ()
-        if not any("PixelSpacing" in item for item in measures):
+        if not any("PixelSpacing" in item for item in group.get("PixelMeasuresSequence") or ()):
             group.pop("PixelMeasuresSequence", None)
     if frame is None:
         return

@@ -51,6 +51,10 @@ def read_source(path: Path, made: OutlineSet) -> Any:
             for name in _MAY_BE_EMPTY:
                 if name not in dataset:
                     setattr(dataset, name, "")
+                elif name.endswith(("Date", "Time")):
+                    # ACR-NEMA wrote 2004.08.26 and 14:04:38, which DICOM still reads.
+                    mark = "." if name.endswith("Date") else ":"
+                    setattr(dataset, name, str(dataset[name].value or "").replace(mark, ""))
     except RoiError:
         raise
     except (Unreadable, OSError, ValueError, TypeError, AttributeError, KeyError) as error:
@@ -59,6 +63,12 @@ def read_source(path: Path, made: OutlineSet) -> Any:
         raise RoiError(
             f"{path.name} has no {' and no '.join(missing)}, by which others could refer to it; "
             "export NIfTI or COCO."
+        )
+    kind = pydicom.uid.UID(str(dataset.SOPClassUID))
+    if not kind.is_private and kind.type and kind.is_retired:
+        raise RoiError(
+            f"{path.name} is of a kind that DICOM has retired ({kind.name}), and new files cannot "
+            "refer to it; export NIfTI or COCO."
         )
     if (size, frames) != (tuple(made.shape), made.frames):
         raise RoiError(
