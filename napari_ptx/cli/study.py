@@ -96,8 +96,9 @@ def import_readings(
         Path,
         typer.Argument(
             metavar="READINGS.csv",
-            help="Columns case, roi (an ImageJ file or a mask image, relative to the table), "
-            "and where needed frame (from 0), reason (not assessable), finished_at (ISO 8601).",
+            help="Columns case, roi (an ImageJ file, mask image, DICOM SEG or label map, relative "
+            "to the table), and where needed frame (from 0), reason (not assessable), "
+            "finished_at (ISO 8601). Or a COCO file (.json).",
         ),
     ],
     reader: Reader,
@@ -142,17 +143,33 @@ def export(
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B",
+            help="Beside readings.csv: imagej, masks, coco, long, r, nifti, nrrd, seg, sr; "
+            "by default the first five. seg and sr need DICOM images.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Write the latest readings: CSV with measurements, ImageJ ROI sets, masks."""
-    from napari_ptx.study import Study
+    """Write the latest readings: CSV with measurements, outlines and masks in many formats.
 
+    Readings that a format cannot hold are named, and listed in study.json.
+    """
+    from napari_ptx.study import Study
+    from napari_ptx.study.exporting import left_out
+
+    chosen = None if formats is None else [n.strip() for n in formats.split(",") if n.strip()]
     with running("Exporting") as progress, Study.open(study) as opened:
-        files = opened.export(folder, progress=progress)
+        files = opened.export(folder, formats=chosen, progress=progress)
+    missing = left_out(folder)
     if json:
-        _print_json({"files": [str(file) for file in files]})
+        _print_json({"files": [str(file) for file in files], "left_out": missing})
     else:
         console().print(f"{len(files)} files in {folder}", highlight=False)
+        for sentence in missing:
+            console().print(sentence, highlight=False, markup=False)
 
 
 @app.command()

@@ -43,8 +43,8 @@ class ImportDialog(QDialog):
         if session is not None:
             self.reader.setCurrentText(session.reader)
             self.round.setCurrentText(str(session.round))
-        self.table = PathEdit("Table of readings", "Tables (*.csv);;All files (*)")
-        self.table.setToolTip("A CSV file with the columns case and roi")
+        self.table = PathEdit("Table of readings", "Tables and COCO (*.csv *.json);;All files (*)")
+        self.table.setToolTip("A CSV file with the columns case and roi, or a COCO file")
         self.masks = QCheckBox("Masks: foreground is")
         self.masks.setToolTip("Needed for masks with more than two values, such as JPEG files")
         self.threshold = QDoubleSpinBox()
@@ -73,7 +73,8 @@ class ImportDialog(QDialog):
         layout.addWidget(
             hint(
                 "The table has one row per case: case, roi. A roi is an ImageJ file (.roi, "
-                ".zip) or a mask image, by its path relative to the table."
+                ".zip), a mask image, a DICOM SEG or a label map (NIfTI, NRRD), by its path "
+                "relative to the table. Or choose a COCO file."
             )
         )
         layout.addLayout(form)

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from napari_ptx.docks import recent, settings
 from napari_ptx.docks.doors import DoorsPage
+from napari_ptx.docks.exporting import ExportDialog
 from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour
@@ -190,22 +191,21 @@ class StudyDock(Dock):
             self._start("import", "Importing readings", "napari_ptx.docks.tasks:import_readings",
                         self.hub.study.path, reader, round, table, threshold)  # fmt: skip
 
-    def choose_export(self) -> None:
-        """Ask for a folder and export the study into it."""
+    def choose_export(self) -> ExportDialog | None:
+        """Ask for formats and a folder."""
         if self.hub.study is None:
-            return
-        folder = QFileDialog.getExistingDirectory(
-            self, "Export into a folder", str(self.hub.study.path.parent)
-        )
-        if folder:
-            self.export(Path(folder))
+            return None
+        dialog = ExportDialog(self, self.hub.study.path.parent, self.theme)
+        dialog.chosen.connect(self.export)
+        dialog.open()
+        return dialog
 
-    def export(self, folder: Path) -> None:
-        """Write the readings as CSV, ImageJ files and masks into a folder."""
+    def export(self, folder: Path, formats: tuple[str, ...] | None = None) -> None:
+        """Write the readings into a folder, as CSV and in other formats."""
         if self.hub.study is not None:
             self._export_folder = folder
             self._start("export", "Exporting", "napari_ptx.docks.tasks:export",
-                        self.hub.study.path, folder)  # fmt: skip
+                        self.hub.study.path, folder, formats)  # fmt: skip
 
     def _start(self, name: str, text: str, target: str, *args: Any) -> None:
         if self.job.running:
@@ -225,7 +225,10 @@ class StudyDock(Dock):
             show_info(f"{value} readings imported.")
             self.hub.record_changed()
         elif name == "export":
-            show_info(f"{len(value)} files exported to {self._export_folder}.")
+            files, left_out = value
+            show_info(f"{len(files)} files exported to {self._export_folder}.")
+            if left_out:
+                show_warning("\n".join(left_out))
         elif name == "verify":
             self.refresh()
             if value:

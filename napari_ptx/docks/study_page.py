@@ -54,10 +54,11 @@ class StudyPage(QWidget):
         self._reason.setToolTip("Recorded, and printed in every report of this study")
         self.verify_button = _button("Verify", "Recompute every hash of the record")
         self.import_button = _button(
-            "Import readings…", "Take outlines from ImageJ files or mask images as readings"
+            "Import readings…",
+            "Take outlines from ImageJ files, masks, DICOM SEG, NIfTI or COCO as readings",
         )
         self.export_button = _button(
-            "Export…", "Write all finished readings as CSV, ImageJ files and masks"
+            "Export…", "Write all finished readings: CSV, ImageJ, masks, COCO, NIfTI, DICOM"
         )
         self.agreement_button = _button(
             "Agreement", "Compare the readers: ICC, Bland-Altman, overlap, case by case"

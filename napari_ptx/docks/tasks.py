@@ -166,12 +166,19 @@ def import_readings(
         return study.import_readings(reader, round, table, threshold=threshold, progress=progress)
 
 
-def export(path: Path, folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Export a study's readings and give the files written."""
+def export(
+    path: Path,
+    folder: Path,
+    formats: tuple[str, ...] | None = None,
+    progress: Progress | None = None,
+) -> tuple[list[Path], list[str]]:
+    """Export a study's readings; give the files written, and what a format could not hold."""
     from napari_ptx.study import Study
+    from napari_ptx.study.exporting import left_out
 
     with Study.open(path) as study:
-        return study.export(folder, progress=progress)
+        files = study.export(folder, formats=formats, progress=progress)
+    return files, left_out(folder)
 
 
 def verify(path: Path, progress: Progress | None = None) -> tuple[Problem, ...]:

@@ -10,10 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_ptx.roi.coco import Picture, read_coco, write_coco
     from napari_ptx.roi.comparison import Overlap, overlap
     from napari_ptx.roi.dicom_objects import DicomObject, find_objects, object_of
+    from napari_ptx.roi.dicom_seg import read_seg, write_seg
+    from napari_ptx.roi.dicom_sr import write_sr
     from napari_ptx.roi.imagej import read_imagej, read_named, write_imagej
-    from napari_ptx.roi.instances import Instances, Structure, read_instances
+    from napari_ptx.roi.instances import Instances, Structure, read_apart, read_instances
+    from napari_ptx.roi.label_files import read_label_map
+    from napari_ptx.roi.label_maps import Placement, write_nifti_labels, write_seg_nrrd
     from napari_ptx.roi.masks import read_mask, read_roi, write_mask
     from napari_ptx.roi.measurement import (
         MEASURANDS,
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
         measure_mask,
     )
     from napari_ptx.roi.outline import Outline, Roi, RoiError
+    from napari_ptx.roi.outline_set import OutlineSet
     from napari_ptx.roi.raster import rasterise, rasterise_window, trace
 
 __all__ = [
@@ -32,7 +38,10 @@ __all__ = [
     "Measurand",
     "Measurement",
     "Outline",
+    "OutlineSet",
     "Overlap",
+    "Picture",
+    "Placement",
     "Roi",
     "RoiError",
     "Structure",
@@ -43,25 +52,40 @@ __all__ = [
     "overlap",
     "rasterise",
     "rasterise_window",
+    "read_apart",
+    "read_coco",
     "read_imagej",
     "read_instances",
+    "read_label_map",
     "read_mask",
     "read_named",
     "read_roi",
+    "read_seg",
     "trace",
+    "write_coco",
     "write_imagej",
     "write_mask",
+    "write_nifti_labels",
+    "write_seg",
+    "write_seg_nrrd",
+    "write_sr",
 ]
 
 # A module must not have the name of a function: once loaded, it would hide it.
 _HOMES = {
+    "coco": ("Picture", "read_coco", "write_coco"),
     "comparison": ("Overlap", "overlap"),
     "dicom_objects": ("DicomObject", "find_objects", "object_of"),
+    "dicom_seg": ("read_seg", "write_seg"),
+    "dicom_sr": ("write_sr",),
     "imagej": ("read_imagej", "read_named", "write_imagej"),
-    "instances": ("Instances", "Structure", "read_instances"),
+    "instances": ("Instances", "Structure", "read_apart", "read_instances"),
+    "label_files": ("read_label_map",),
+    "label_maps": ("Placement", "write_nifti_labels", "write_seg_nrrd"),
     "masks": ("read_mask", "read_roi", "write_mask"),
     "measurement": ("MEASURANDS", "Measurand", "Measurement", "measure", "measure_mask"),
     "outline": ("Outline", "Roi", "RoiError"),
+    "outline_set": ("OutlineSet",),
     "raster": ("rasterise", "rasterise_window", "trace"),
 }
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydicom
+from numpy.typing import NDArray
 
 from napari_ptx.image.foreign import Unreadable
 from napari_ptx.image.grid import Grid
 from napari_ptx.image.read import Decoder, format_of, refusing, shared_decoder
 from napari_ptx.image.types import Image
 from napari_ptx.roi.dicom_objects import text_of
-from napari_ptx.roi.segmentation import place_labels, read_segments
+from napari_ptx.roi.segmentation import Planes, place_labels, read_segments
 from napari_ptx.roi.structure_set import read_structure_set
-from napari_ptx.roi.voxels import choose, paint
+from napari_ptx.roi.voxels import Part, choose, paint
+
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,38 @@ def read_instances(
     return found
 
 
+def read_apart(
+    path: str | os.PathLike[str],
+    on: Image,
+    *,
+    structures: Sequence[str] = (),
+    frame_of_reference: str = "",
+    decoder: Decoder | None = None,
+    timeout: float = 600.0,
+) -> dict[str, NDArray[np.bool_]]:
+    """Read the structures of an RTSTRUCT or SEG file each by itself, so that overlap survives.
+
+    Parameters and errors are those of ``read_instances``.
+
+    Returns
+    -------
+    dict
+        The mask ``(z, y, x)`` of each structure on the grid, by its name, in the order of the
+        file; names that occur again are numbered ("liver", "liver 2").
+    """
+    place = Path(path).absolute()
+    found: dict[str, NDArray[np.bool_]] = (decoder or shared_decoder()).run(
+        "napari_ptx.roi.instances:load_apart",
+        place,
+        place,
+        Grid.of(on),
+        tuple(structures),
+        frame_of_reference,
+        timeout=timeout,
+    )
+    return found
+
+
 def load(
     path: Path, grid: Grid, structures: Sequence[str] = (), frame_of_reference: str = ""
 ) -> Instances:
@@ -122,30 +157,35 @@ def load(
     ImageError
         As ``read_instances``, but for hanging and crashing decoders.
     """
-    return refusing(path, lambda: _load(path, grid, structures, frame_of_reference))
+    return refusing(path, lambda: _quietly(_load, path, grid, structures, frame_of_reference))
 
 
-def _load(path: Path, grid: Grid, structures: Sequence[str], frame_of_reference: str) -> Instances:
-    if format_of(path) != "dicom":
-        raise Unreadable("it is no DICOM file; give an RTSTRUCT or SEG file")
-    notes: list[str] = []
+def load_apart(
+    path: Path, grid: Grid, structures: Sequence[str] = (), frame_of_reference: str = ""
+) -> dict[str, NDArray[np.bool_]]:
+    """Read structures in this process, each by itself: what a ``Decoder`` runs in its child.
+
+    Raises
+    ------
+    ImageError
+    """
+    return refusing(path, lambda: _quietly(_load_apart, path, grid, structures, frame_of_reference))
+
+
+def _quietly(read: Callable[..., Read], *args: Any) -> Read:
     with warnings.catch_warnings():
         # As in ``read_dicom``: what matters is checked.
         warnings.simplefilter("ignore")
-        dataset: Any = pydicom.dcmread(path, force=True)
-        kind = text_of(dataset, "Modality").upper()
-        if kind == "RTSTRUCT":
-            parts = read_structure_set(dataset, grid, frame_of_reference, notes)
-            kept = choose(parts, structures, notes)
-            labels = paint(kept, grid.shape, notes)
-        elif kind == "SEG":
-            parts, planes = read_segments(dataset, path, frame_of_reference, notes)
-            kept = choose(parts, structures, notes)
-            labels = place_labels(paint(kept, planes.shape, notes), planes, grid, notes)
-        else:
-            raise Unreadable(
-                f"it is a DICOM file of the kind {kind or 'unknown'}; give an RTSTRUCT or SEG file"
-            )
+        return read(*args)
+
+
+def _load(path: Path, grid: Grid, structures: Sequence[str], frame_of_reference: str) -> Instances:
+    notes: list[str] = []
+    kind, kept, planes = _parts(path, grid, structures, frame_of_reference, notes)
+    if planes is None:
+        labels = paint(kept, grid.shape, notes)
+    else:
+        labels = place_labels(paint(kept, planes.shape, notes), planes, grid, notes)
     counts = np.bincount(labels.reshape(-1), minlength=len(kept) + 1)
     image = replace(grid.image(labels), modality=kind, source=path, notes=tuple(notes))
     return Instances(
@@ -154,4 +194,53 @@ def _load(path: Path, grid: Grid, structures: Sequence[str], frame_of_reference:
             Structure(number, part.name, int(counts[number]))
             for number, part in enumerate(kept, start=1)
         ),
+    )
+
+
+def _load_apart(
+    path: Path, grid: Grid, structures: Sequence[str], frame_of_reference: str
+) -> dict[str, NDArray[np.bool_]]:
+    _, kept, planes = _parts(path, grid, structures, frame_of_reference, [])
+    masks: dict[str, NDArray[np.bool_]] = {}
+    for part in kept:
+        shape = grid.shape if planes is None else planes.shape
+        alone = np.zeros(int(np.prod(shape)), np.int16)
+        alone[part.voxels()] = 1
+        labels = alone.reshape(shape)
+        if planes is not None and labels.any():
+            labels = place_labels(labels, planes, grid, [])
+        elif planes is not None:
+            labels = np.zeros(grid.shape, np.int16)
+        name, count = part.name, 1
+        while name in masks:
+            count += 1
+            name = f"{part.name} {count}"
+        masks[name] = labels > 0
+    if not any(mask.any() for mask in masks.values()):
+        raise Unreadable(
+            "none of its structures has a voxel in the image; give the series that it was drawn on"
+        )
+    return masks
+
+
+def _parts(
+    path: Path,
+    grid: Grid,
+    structures: Sequence[str],
+    frame_of_reference: str,
+    notes: list[str],
+) -> tuple[str, list[Part], Planes | None]:
+    """Give the kind of a file, the structures that are wanted, and the planes of a SEG."""
+    if format_of(path) != "dicom":
+        raise Unreadable("it is no DICOM file; give an RTSTRUCT or SEG file")
+    dataset: Any = pydicom.dcmread(path, force=True)
+    kind = text_of(dataset, "Modality").upper()
+    if kind == "RTSTRUCT":
+        parts = read_structure_set(dataset, grid, frame_of_reference, notes)
+        return kind, choose(parts, structures, notes), None
+    if kind == "SEG":
+        parts, planes = read_segments(dataset, path, frame_of_reference, notes)
+        return kind, choose(parts, structures, notes), planes
+    raise Unreadable(
+        f"it is a DICOM file of the kind {kind or 'unknown'}; give an RTSTRUCT or SEG file"
     )

@@ -17,6 +17,7 @@ from napari_ptx.roi.raster import trace
 _TIFF = (".tif", ".tiff")
 _PILLOW = (".png", ".jpg", ".jpeg", ".bmp")
 _IMAGEJ = (".roi", ".zip")
+_DICOM = (".dcm",)
 _LOSSY = (".jpg", ".jpeg")
 # Labels are counted from 1; the bright level of a mask is 1 or far above.
 _LABELS = 64
@@ -112,7 +113,7 @@ def read_roi(
     *,
     invert: bool = False,
 ) -> tuple[Outline, ...]:
-    """Read a ROI: an ImageJ file (``.roi``, ``.zip``) or a mask image.
+    """Read a ROI: an ImageJ file (``.roi``, ``.zip``), a mask image or a DICOM SEG (``.dcm``).
 
     Parameters
     ----------
@@ -131,7 +132,7 @@ def read_roi(
     Raises
     ------
     RoiError
-        Where the file cannot be read, a mask has not the image's shape, or an
+        Where the file cannot be read, a mask or SEG has not the image's shape, or an
         ImageJ outline lies wholly outside the image.
     """
     path = Path(path)
@@ -140,6 +141,10 @@ def read_roi(
         if shape is not None:
             _check_inside(outlines, shape, path)
         return outlines
+    if path.suffix.lower() in _DICOM:
+        from napari_ptx.roi.dicom_seg import read_seg
+
+        return read_seg(path, None if shape is None else (int(shape[0]), int(shape[1])))
     mask = read_mask(path, threshold, invert=invert)
     if shape is not None and mask.shape[-2:] != tuple(shape):
         raise RoiError(
@@ -170,7 +175,7 @@ def _load(path: Path) -> tuple[NDArray[Any], bool]:
     """Read the pixels of an image file, and whether their last axis is channels."""
     suffix = path.suffix.lower()
     if suffix not in _TIFF + _PILLOW:
-        known = ", ".join((*_PILLOW, *_TIFF, *_IMAGEJ))
+        known = ", ".join((*_PILLOW, *_TIFF, *_IMAGEJ, *_DICOM))
         raise RoiError(f"{path.name} is not a kind of ROI that can be read; use one of {known}.")
     if not path.is_file():
         raise RoiError(f"{path} does not exist: check the path.")

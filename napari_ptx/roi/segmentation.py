@@ -80,19 +80,13 @@ def read_segments(
         reference; pixels or segments are missing.
     """
     header = read_header(dataset, notes)
-    kind = text_of(dataset, "SegmentationType").upper()
-    if kind not in _TYPES:
-        raise Unreadable(
-            f"its Segmentation Type is {kind or 'missing'}, which is none of {', '.join(_TYPES)}; "
-            "export it again"
-        )
     # Frames are decoded one at a time: a bit for each pixel is what is held.
     check_size(-(-header.frames * header.rows * header.columns * header.bits // 8), path)
     check_data(dataset, header, notes)
     check_frame(text_of(dataset, "FrameOfReferenceUID"), frame_of_reference)
     planes = find_planes(dataset, header)
-    names = _names(dataset, kind)
-    found = _voxels(dataset, header, kind, planes, names)
+    names = segment_names(dataset)
+    found = _voxels(dataset, header, planes, names)
 
     def taken(number: int) -> NDArray[np.int64]:
         pieces = found.get(number)
@@ -104,9 +98,24 @@ def read_segments(
     return [part(number, name) for number, name in names.items()], planes
 
 
-def _names(dataset: Any, kind: str) -> dict[int, str]:
-    """Give the names of segments by number; the background of a label map is none."""
-    ground = _background(dataset) if kind == "LABELMAP" else ()
+def _kind(dataset: Any) -> str:
+    kind = text_of(dataset, "SegmentationType").upper()
+    if kind not in _TYPES:
+        raise Unreadable(
+            f"its Segmentation Type is {kind or 'missing'}, which is none of {', '.join(_TYPES)}; "
+            "export it again"
+        )
+    return kind
+
+
+def segment_names(dataset: Any) -> dict[int, str]:
+    """Give the names of segments by number; the background of a label map is none.
+
+    Raises
+    ------
+    Unreadable
+    """
+    ground = _background(dataset) if _kind(dataset) == "LABELMAP" else ()
     names: dict[int, str] = {}
     for item in dataset.get("SegmentSequence") or ():
         number = numbers(item, "SegmentNumber", 1)
@@ -126,33 +135,46 @@ def _background(dataset: Any) -> tuple[int, ...]:
 
 
 def _voxels(
-    dataset: Any, header: Header, kind: str, planes: Planes, names: Mapping[int, str]
+    dataset: Any, header: Header, planes: Planes, names: Mapping[int, str]
 ) -> dict[int, dict[int, NDArray[np.int64]]]:
     """Give the flat indices, on the planes, of each segment's pixels in each plane."""
-    most = numbers(dataset, "MaximumFractionalValue", 1) or [255.0]
     found: dict[int, dict[int, NDArray[np.int64]]] = {}
     area = header.rows * header.columns
-
-    def add(number: int, plane: int, mask: NDArray[np.bool_]) -> None:
+    for frame, number, mask in read_frames(dataset, header, names):
+        plane = planes.place[frame]
         inside = np.flatnonzero(mask) + plane * area
         pieces = found.setdefault(number, {})
         # Two frames of one segment may lie in one plane.
         pieces[plane] = np.union1d(pieces[plane], inside) if plane in pieces else inside
+    return found
 
+
+def read_frames(
+    dataset: Any, header: Header, names: Mapping[int, str]
+) -> Iterator[tuple[int, int, NDArray[np.bool_]]]:
+    """Give the masks of a SEG, one after the other: frame, number of the segment, flat pixels.
+
+    A frame of a label map gives a mask for each segment in it. A fractional segment is where
+    its value is at least half of the largest.
+
+    Raises
+    ------
+    Unreadable
+        A frame is of a segment that the file does not list, or cannot be decompressed.
+    """
+    kind = _kind(dataset)
+    most = numbers(dataset, "MaximumFractionalValue", 1) or [255.0]
     for frame, pixels in enumerate(_frames(dataset, header)):
-        plane = planes.place[frame]
         if kind == "LABELMAP":
             for number in np.setdiff1d(pixels, _background(dataset)):
                 _check_number(int(number), names, frame)
-                add(int(number), plane, pixels == number)
+                yield frame, int(number), pixels == number
             continue
         group = functional_group(dataset, "SegmentIdentificationSequence", frame)
         stated = numbers(group, "ReferencedSegmentNumber", 1) if group is not None else None
         number = int(stated[0]) if stated else next(iter(names)) if len(names) == 1 else -1
         _check_number(number, names, frame)
-        mask = pixels > 0 if kind == "BINARY" else 2.0 * pixels >= most[0]
-        add(number, plane, mask)
-    return found
+        yield frame, number, pixels > 0 if kind == "BINARY" else 2.0 * pixels >= most[0]
 
 
 def _check_number(number: int, names: Mapping[int, str], frame: int) -> None:

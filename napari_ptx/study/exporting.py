@@ -1,11 +1,19 @@
-"""Handing a study's readings out: one CSV, ImageJ ROI sets, masks, and what made them.
+"""Handing a study's readings out, in the formats that are asked for, and what made them.
 
 ::
 
     readings.csv                    one row per reading, with its measurements
+    readings_long.csv               one row per lesion and measurand
+    r/area_mm2.csv                  one row per case, one column per reader and round
+    coco.json                       all outlines in one file
     imagej/A_round1/CASE.zip        RoiSet
     masks/A_round1/CASE.png         255 inside, 0 outside; CASE_frame003.png by frame
-    study.json                      protocol, versions, hashes of images and files
+    nifti/A_round1/CASE.nii.gz      a label per lesion; their names in CASE.json
+    nrrd/A_round1/CASE.seg.nrrd     3D Slicer's segmentation
+    seg/A_round1/CASE.dcm           DICOM SEG; CASE_frame003.dcm by frame
+    sr/A_round1/CASE.dcm            DICOM SR with the measurements
+    study.json                      protocol, versions, hashes of images and files, and which
+                                    readings a format could not hold, with the reason
 """
 
 from __future__ import annotations
@@ -16,14 +24,17 @@ import json
 import platform
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from os import getpid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_ptx.child import Progress
-from napari_ptx.roi import MEASURANDS, RoiError, measure, rasterise, write_imagej, write_mask
+from napari_ptx.roi import MEASURANDS, RoiError, measure
+from napari_ptx.roi.outline_set import OutlineSet
+from napari_ptx.study import export_tables as tables
+from napari_ptx.study.export_formats import WRITERS, Images, Target, check_formats, outline_set
 from napari_ptx.study.types import CaseInfo, Reading, StudyError
 
 if TYPE_CHECKING:
@@ -31,6 +42,8 @@ if TYPE_CHECKING:
 
 FORMAT = "napari-ptx study export 1"
 _LIST = "study.json"
+_CELLS = {"imagej": "roi", "masks": "masks"}
+"""The formats whose files are named in the table."""
 _COLUMNS = (
     *("case", "patient", "reader", "round", "revision", "origin", "assessable", "reason"),
     *("lesions", "frames", "unit", *(measurand.name for measurand in MEASURANDS)),
@@ -38,15 +51,22 @@ _COLUMNS = (
 )
 
 
-def export(study: Study, folder: Path, *, progress: Progress | None = None) -> list[Path]:
+def export(
+    study: Study,
+    folder: Path,
+    *,
+    formats: Sequence[str] | None = None,
+    progress: Progress | None = None,
+) -> list[Path]:
     """Write the latest readings of a study; see ``Study.export``."""
+    chosen = check_formats(formats)
     folder = folder.absolute()
     _check_target(folder)
     draft = folder.with_name(f".{folder.name}.{getpid()}.new")
     old = folder.with_name(f".{folder.name}.{getpid()}.old")
     try:
         draft.mkdir(parents=True)
-        names = _write(study, draft, progress)
+        names = _write(study, draft, chosen, progress)
         _check_target(folder)
         if folder.exists():
             folder.rename(old)
@@ -94,26 +114,100 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write(study: Study, folder: Path, progress: Progress | None) -> list[str]:
+def left_out(folder: Path) -> list[str]:
+    """Give a sentence for each format of an export that could not hold every reading."""
+    listed = json.loads((folder / _LIST).read_bytes())["left_out"]
+    by_format: dict[str, list[dict[str, str]]] = {}
+    for one in listed:
+        by_format.setdefault(one["format"], []).append(one)
+    return [
+        f"{name}: {'1 reading' if len(ones) == 1 else f'{len(ones)} readings'} left out "
+        f"(case {ones[0]['case']}, {ones[0]['set']}: {ones[0]['reason']})"
+        for name, ones in by_format.items()
+    ]
+
+
+def _write(
+    study: Study, folder: Path, formats: Sequence[str], progress: Progress | None
+) -> list[str]:
     cases = {case.case: case for case in study.cases()}
     stems = _file_stems([*cases])
-    folders = {
-        (reader, round_): f"{stem}_round{round_}"
-        for reader, stem in _file_stems(study.readers).items()
-        for round_ in study.protocol.rounds
-    }
+    sessions = [(reader, round_) for reader in study.readers for round_ in study.protocol.rounds]
+    places = _file_stems(study.readers)
+    images = Images(study)
     readings = study.readings(aided=None)
+    sets: dict[tuple[str, str, int, bool], OutlineSet] = {}
+    missing: list[dict[str, str]] = []
     # A mark of byte order tells Excel that names are UTF-8.
     with (folder / "readings.csv").open("w", newline="", encoding="utf-8-sig") as file:
         table = csv.DictWriter(file, _COLUMNS, restval="")
         table.writeheader()
         for done, reading in enumerate(readings):
-            place = folders[reading.reader, reading.round] + ("_aided" if reading.aided else "")
-            table.writerow(
-                _write_reading(folder, place, stems[reading.case], reading, cases[reading.case])
-            )
+            case = cases[reading.case]
+            row = _row(reading, case)
+            if reading.outlines:
+                made = outline_set(reading, case)
+                sets[reading.case, reading.reader, reading.round, reading.aided] = made
+                place = f"{places[reading.reader]}_round{reading.round}"
+                place += "_aided" if reading.aided else ""
+                target = Target(folder, place, stems[reading.case], case, made, images)
+                row |= _write_set(target, formats, missing)
+            table.writerow(row)
             if progress is not None:
                 progress(done + 1, len(readings), f"Writing reading {done + 1} of {len(readings)}")
+    drawn = [reading for reading in readings if reading.outlines]
+    if "long" in formats:
+        tables.write_long(folder / tables.LONG, drawn, sets)
+    if "r" in formats:
+        from napari_ptx.study.comparisons import common_unit
+
+        unit, _ = common_unit(drawn, cases) if drawn else ("px", "")
+        for aided, name in ((False, tables.R_FOLDER), (True, f"{tables.R_FOLDER}_aided")):
+            these = [reading for reading in drawn if reading.aided is aided]
+            if these or not aided:
+                tables.write_r(folder / name, these, cases, sessions, unit)
+    if "coco" in formats:
+        about = f"Outlines of the study {study.name}"
+        tables.write_pictures(folder / tables.COCO, cases.values(), sets.values(), about)
+    return _list(study, folder, formats, missing)
+
+
+def _write_set(
+    target: Target, formats: Sequence[str], missing: list[dict[str, str]]
+) -> dict[str, str]:
+    """Write one set of outlines in every format; give the cells of the table that name files.
+
+    What a format cannot hold is added to ``missing`` with the reason; nothing of it is left.
+    """
+    cells = {"frames": ";".join(map(str, target.made.drawn_frames))}
+    for name in formats:
+        if name not in WRITERS:
+            continue
+        try:
+            files = WRITERS[name](target)
+        except (RoiError, StudyError) as error:
+            missing.append(
+                {
+                    "format": name,
+                    "case": target.case.case,
+                    "set": target.made.name,
+                    "reason": error.message,
+                }
+            )
+            continue
+        written = ";".join(file.relative_to(target.folder).as_posix() for file in files)
+        if name in _CELLS:
+            cells[_CELLS[name]] = written
+    return cells
+
+
+def _list(
+    study: Study, folder: Path, formats: Sequence[str], missing: Sequence[dict[str, str]]
+) -> list[str]:
+    """Write down what was written, and from what; give the names of all files."""
+    for empty in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
+        if not any(empty.iterdir()):
+            empty.rmdir()
     names = [path.relative_to(folder).as_posix() for path in _files(folder)]
     about = {
         "format": FORMAT,
@@ -121,8 +215,12 @@ def _write(study: Study, folder: Path, progress: Progress | None) -> list[str]:
         "uid": study.uid,
         "protocol": study.protocol.to_json(),
         "status": study.status().to_json(),
+        "formats": list(formats),
+        "left_out": list(missing),
         "conventions": {
             "coordinates": "pixel centres are at integers; y down, x right; frames from 0",
+            "corner": "COCO, ImageJ and DICOM SR count from the corner of the first pixel: "
+            "half a pixel more",
             "masks": "255 where a pixel's centre is inside",
             "measurements": "of the outlines (not the masks), in the row's unit",
         },
@@ -132,7 +230,7 @@ def _write(study: Study, folder: Path, progress: Progress | None) -> list[str]:
         },
         "images": {
             case.case: {"sha256": case.sha256, "shape": case.shape, "spacing": case.spacing}
-            for case in cases.values()
+            for case in study.cases()
         },
         "files": {name: _sha256(folder / name) for name in names},
     }
@@ -140,10 +238,8 @@ def _write(study: Study, folder: Path, progress: Progress | None) -> list[str]:
     return [*names, _LIST]
 
 
-def _write_reading(
-    folder: Path, place: str, stem: str, reading: Reading, case: CaseInfo
-) -> dict[str, Any]:
-    """Write the files of one reading and give its row of the table."""
+def _row(reading: Reading, case: CaseInfo) -> dict[str, Any]:
+    """Give a reading's row of the table, without the names of files."""
     row: dict[str, Any] = {
         "case": reading.case,
         "patient": reading.patient,
@@ -161,18 +257,6 @@ def _write_reading(
     }
     if not reading.outlines:
         return row
-    roi = Path("imagej", place, f"{stem}.zip")
-    (folder / roi).parent.mkdir(parents=True, exist_ok=True)
-    write_imagej(folder / roi, reading.outlines)
-    frames = sorted({outline.frame for outline in reading.outlines})
-    masks = []
-    for frame in frames:
-        ending = f"_frame{frame:03d}" if case.frames > 1 else ""
-        mask = Path("masks", place, f"{stem}{ending}.png")
-        (folder / mask).parent.mkdir(parents=True, exist_ok=True)
-        write_mask(folder / mask, rasterise(reading.outlines, case.shape, frame))
-        masks.append(mask.as_posix())
-    row |= {"frames": ";".join(map(str, frames)), "roi": roi.as_posix(), "masks": ";".join(masks)}
     try:
         measured = measure(reading.outlines, case.spacing_of(reading.outlines))
     except RoiError:

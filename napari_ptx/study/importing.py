@@ -1,9 +1,11 @@
-"""Readings made elsewhere: a table of ImageJ files or mask images becomes revisions.
+"""Readings made elsewhere: a table of outline files, or a COCO file, becomes revisions.
 
-The table is CSV with the columns ``case`` and ``roi``, and optionally ``frame``
-(counted from 0; the frame of all outlines of the row), ``reason`` (the case was not
-assessable; then ``roi`` is empty) and ``finished_at`` (ISO 8601; UTC where no zone is
-given). Other columns are ignored. Everything is checked before anything is added.
+The table is CSV with the columns ``case`` and ``roi`` (an ImageJ file, a mask image, a DICOM
+SEG or a label map in NIfTI or NRRD), and optionally ``frame`` (counted from 0; the frame of
+all outlines of the row), ``reason`` (the case was not assessable; then ``roi`` is empty) and
+``finished_at`` (ISO 8601; UTC where no zone is given). Other columns are ignored. How a COCO
+file (``.json``) names its cases, ``importing_coco`` says. Everything is checked before
+anything is added.
 """
 
 from __future__ import annotations
@@ -12,20 +14,22 @@ import csv
 import dataclasses
 import hashlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from napari_ptx.child import Progress
-from napari_ptx.roi import Outline, RoiError, read_roi
+from napari_ptx.roi import Outline, RoiError, read_label_map, read_roi
+from napari_ptx.roi.label_files import is_label_file
 from napari_ptx.study import chain, ledger
 from napari_ptx.study.drafts import CHANGES, FINISHES
+from napari_ptx.study.importing_coco import CocoCase, read_cases
 from napari_ptx.study.ledger import SessionKey
 from napari_ptx.study.rounds import is_closed
 from napari_ptx.study.store import Store
@@ -52,6 +56,14 @@ class _Fault(Exception):
     """What is wrong with one row."""
 
 
+class _Line(NamedTuple):
+    """One row of the table, or one case of a COCO file, before it is read."""
+
+    where: str
+    case: str
+    read: Callable[[CaseInfo], _Row]
+
+
 def import_readings(
     study: Study,
     store: Store,
@@ -74,7 +86,10 @@ def import_readings(
                 f"Round {round} of {reader} is closed; nothing in it can change any more."
             )
     cases = {case.case: case for case in study.cases()}
-    lines = _read_table(table)
+    if table.suffix.lower() == ".json":
+        lines = _coco_lines(study, reader, round, table)
+    else:
+        lines = _table_lines(study, table, threshold, invert, clock)
     lock = store.lock(key.id)
     try:
         with store.read() as db:
@@ -83,8 +98,7 @@ def import_readings(
         rows: list[_Row] = []
         faults: list[str] = []
         seen: set[str] = set()
-        for done, (number, line) in enumerate(lines.items()):
-            case = line["case"]
+        for done, (where, case, read) in enumerate(lines):
             try:
                 if case not in cases:
                     raise _Fault("the study has no such case")
@@ -96,9 +110,9 @@ def import_readings(
                     raise _Fault(f"{reader} has drawn this case; replace it by choice (--replace)")
                 if case in locked:
                     raise _Fault(f"{reader} has answered this case, and the answer is locked")
-                rows.append(_read_row(line, cases[case], table.parent, threshold, invert, clock()))
+                rows.append(read(cases[case]))
             except _Fault as fault:
-                faults.append(f"row {number}, case {case or '(none)'}: {fault}")
+                faults.append(f"{where}, case {case or '(none)'}: {fault}")
             seen.add(case)
             if progress is not None:
                 progress(done + 1, len(lines), f"Reading ROI {done + 1} of {len(lines)}")
@@ -185,9 +199,44 @@ def _read_table(table: Path) -> dict[int, dict[str, str]]:
     return rows
 
 
+def _table_lines(
+    study: Study, table: Path, threshold: float | None, invert: bool, clock: Clock
+) -> list[_Line]:
+    def reader_of(line: Mapping[str, str]) -> Callable[[CaseInfo], _Row]:
+        return lambda case: _read_row(line, case, study, table.parent, threshold, invert, clock())
+
+    return [
+        _Line(f"row {number}", line["case"], reader_of(line))
+        for number, line in _read_table(table).items()
+    ]
+
+
+def _coco_lines(study: Study, reader: str, round: int, table: Path) -> list[_Line]:
+    def reader_of(found: CocoCase) -> Callable[[CaseInfo], _Row]:
+        return lambda case: _coco_row(found, case, table.name, digest)
+
+    listed = read_cases(table, study.cases(), reader, round)
+    digest = hashlib.sha256(table.read_bytes()).hexdigest()
+    return [_Line(found.where, found.case, reader_of(found)) for found in listed]
+
+
+def _coco_row(found: CocoCase, case: CaseInfo, file: str, digest: str) -> _Row:
+    if found.fault:
+        raise _Fault(found.fault)
+    _check_frames(found.outlines, case)
+    return _Row(
+        case=case.case,
+        outlines=ledger.outlines_text(found.outlines),
+        reason=None,
+        finished_at=None,
+        source=chain.canonical({"file": file, "sha256": digest}),
+    )
+
+
 def _read_row(
     line: Mapping[str, str],
     case: CaseInfo,
+    study: Study,
     folder: Path,
     threshold: float | None,
     invert: bool,
@@ -204,7 +253,7 @@ def _read_row(
     file_hash = None
     if not reason:
         path = folder / line["roi"]
-        outlines = _read_outlines(path, case, line.get("frame", ""), threshold, invert)
+        outlines = _read_outlines(path, case, study, line.get("frame", ""), threshold, invert)
         file_hash = hashlib.sha256(path.read_bytes()).hexdigest()
     return _Row(
         case=case.case,
@@ -216,11 +265,20 @@ def _read_row(
 
 
 def _read_outlines(
-    path: Path, case: CaseInfo, frame: str, threshold: float | None, invert: bool
+    path: Path,
+    case: CaseInfo,
+    study: Study,
+    frame: str,
+    threshold: float | None,
+    invert: bool,
 ) -> tuple[Outline, ...]:
     try:
-        outlines = read_roi(path, shape=case.shape, threshold=threshold, invert=invert)
-    except RoiError as error:
+        if is_label_file(path):
+            # Only the image itself can tell which way its axes run.
+            outlines = read_label_map(path, study.image(case.case))
+        else:
+            outlines = read_roi(path, shape=case.shape, threshold=threshold, invert=invert)
+    except (RoiError, StudyError) as error:
         raise _Fault(str(error)) from None
     if not outlines:
         raise _Fault(
@@ -233,10 +291,14 @@ def _read_outlines(
         if len({outline.frame for outline in outlines}) > 1:
             raise _Fault(f"{path.name} says itself which frames it is of; leave frame empty")
         outlines = tuple(dataclasses.replace(outline, frame=int(frame)) for outline in outlines)
+    _check_frames(outlines, case)
+    return outlines
+
+
+def _check_frames(outlines: Sequence[Outline], case: CaseInfo) -> None:
     for outline in outlines:
         if not 0 <= outline.frame < case.frames:
             raise _Fault(f"frame {outline.frame} is not one of the image's {case.frames}, from 0")
-    return outlines
 
 
 def _time(text: str, now: datetime) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -315,8 +316,9 @@ class Study:
         Parameters
         ----------
         table
-            CSV with the columns case, roi (an ImageJ file or a mask image, relative
-            to the table), and optionally frame, reason, finished_at.
+            CSV with the columns case, roi (an ImageJ file, a mask image, a DICOM SEG or a
+            label map, relative to the table), and optionally frame, reason, finished_at;
+            or a COCO file (.json).
         threshold, invert
             For mask images: what counts as inside (``roi.read_mask``), and whether
             the inside is what lies below instead.
@@ -344,17 +346,31 @@ class Study:
             progress=progress,
         )
 
-    def export(self, folder: str | Path, *, progress: Progress | None = None) -> list[Path]:
-        """Write all latest readings as CSV, ImageJ ROIs and masks; give the files.
+    def export(
+        self,
+        folder: str | Path,
+        *,
+        formats: Sequence[str] | None = None,
+        progress: Progress | None = None,
+    ) -> list[Path]:
+        """Write all latest readings as ``readings.csv`` and in other formats; give the files.
+
+        Parameters
+        ----------
+        formats
+            Names from ``export_formats.FORMATS``; by default the plain ones. Readings that a
+            format cannot hold (a SEG needs a DICOM image) are listed in ``study.json`` with
+            the reason; see ``exporting.left_out``.
 
         Raises
         ------
         StudyError
-            If the folder holds anything that an export has not put there.
+            If the folder holds anything that an export has not put there, or there is no
+            such format.
         """
         from napari_ptx.study.exporting import export
 
-        return export(self, Path(folder), progress=progress)
+        return export(self, Path(folder), formats=formats, progress=progress)
 
     def verify(
         self, *, images: bool = False, progress: Progress | None = None

@@ -52,3 +52,18 @@ def test_the_readable_answer_shows_areas_and_tests(
 def test_a_missing_rating_is_named(tmp_path: Path) -> None:
     with pytest.raises(TableError, match=r"reader 1, modality 1, case 8; every reader"):
         run(write(tmp_path, skip=7), "--json")
+
+
+def test_ratings_go_out_for_imrmc_and_its_files_are_read(tmp_path: Path) -> None:
+    out = tmp_path / "vandyke.imrmc"
+    answer = json.loads(run(write(tmp_path), "--json", "--imrmc", str(out)))
+    assert out.read_text(encoding="utf-8").startswith("readings\n\nNR: 5\nN0: 69\nN1: 45\nNM: 2\n")
+    assert json.loads(run(out, "--json")) == answer
+    for name, words in (("a.csv", "must end in .imrmc"), ("no/a.imrmc", "cannot be written")):
+        with pytest.raises(TableError, match=words):
+            run(write(tmp_path), "--imrmc", str(tmp_path / name))
+    out.write_text("nothing")
+    with pytest.raises(TableError, match=r"vandyke\.imrmc: The file has no line BEGIN DATA"):
+        run(out)
+    with pytest.raises(TableError, match="cannot be read"):
+        run(tmp_path / "none.imrmc")

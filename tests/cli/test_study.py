@@ -100,10 +100,20 @@ def test_import_status_export_verify(
     out = tmp_path / "out"
     assert run("export", study, "-o", out, "--json") == 0
     files = json.loads(capsys.readouterr().out)["files"]
-    assert len(files) == 5 + 5 + 2
+    assert len(files) == 5 + 5 + 2 + 2 + 7
     assert all(Path(file).is_file() for file in files)
-    assert run("export", study, "-o", out) == 0
-    assert "12 files in" in capsys.readouterr().out
+    assert run("export", study, "-o", out, "--formats", "imagej, seg") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "7 files in" in text
+    assert "seg: 5 readings left out (case c0, A, round 1: 0.png is no DICOM file" in text
+    assert run("export", study, "-o", out, "--formats", "sr", "--json") == 0
+    (sentence,) = json.loads(capsys.readouterr().out)["left_out"]
+    assert sentence.startswith("sr: 5 readings left out")
+    assert run("export", study, "-o", out, "--formats", "coco") == 0
+    capsys.readouterr()
+    coco = out / "coco.json"
+    assert run("import-readings", study, coco, "--reader", "A", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"imported": 0}
 
     assert run("verify", study, "--images") == 0
     assert "The record and the images fit every hash." in capsys.readouterr().out
@@ -133,6 +143,7 @@ def test_what_cannot_be_is_one_error(study: Path, tmp_path: Path) -> None:
         (("import-readings", study, table, "--reader", "C"), "no round 1 for a reader C"),
         (("import-readings", study, table, "--reader", "A", "--round", 2), "3 of 5 rows"),
         (("export", study, "-o", study.parent), "not empty"),
+        (("export", study, "-o", tmp_path / "x", "--formats", "dicom"), "no format 'dicom'"),
     ):
         with pytest.raises(StudyError, match=sentence):
             run(*arguments)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,11 +20,19 @@ def mrmc_command(
         typer.Argument(
             metavar="TABLE.csv",
             help="Columns reader, modality, case, truth (0 or 1), rating; one line for each "
-            "reader's rating of a case in a modality.",
+            "reader's rating of a case in a modality. Or an input file of iMRMC (.imrmc).",
             show_default=False,
         ),
     ],
     confidence: ConfidenceOption = 0.95,
+    imrmc: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.imrmc",
+            help="Write the ratings as an input file of the FDA's iMRMC software, too.",
+            show_default=False,
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Compare modalities by the ROC areas of several readers.
@@ -33,19 +42,12 @@ def mrmc_command(
     and for these cases. In JSON, a df2 of null is infinite.
     """
     from napari_ptx.stats import StatsError, mrmc
-    from napari_ptx.stats.mrmc_table import COLUMNS
 
-    read = read_table(table)
-    labels = {name: read.labels(name) for name in COLUMNS[:3]}
     try:
-        found = mrmc(
-            {
-                **labels,
-                # a missing number is told by reader and case, which says more than its line
-                **{name: read.numbers([name], "drop")[:, 0] for name in COLUMNS[3:]},
-            },
-            confidence,
-        )
+        columns = _columns(table)
+        found = mrmc(columns, confidence)
+        if imrmc is not None:
+            _write(columns, imrmc, table.stem)
     except StatsError as error:
         raise TableError(f"{table.name}: {error}") from None
     answer = found.to_json()
@@ -54,6 +56,41 @@ def mrmc_command(
         return
     _show(answer)
     give_note(answer["note"])
+
+
+def _columns(table: Path) -> dict[str, Any]:
+    """Read the ratings of a table, or of an input file of iMRMC."""
+    from napari_ptx.stats.imrmc import from_imrmc
+    from napari_ptx.stats.mrmc_table import COLUMNS
+
+    if table.suffix.lower() == ".imrmc":
+        try:
+            return from_imrmc(table.read_bytes().decode("utf-8-sig"))
+        except (OSError, UnicodeDecodeError) as error:
+            raise TableError(f"{table} cannot be read ({error}).") from None
+    read = read_table(table)
+    return {
+        **{name: read.labels(name) for name in COLUMNS[:3]},
+        # a missing number is told by reader and case, which says more than its line
+        **{name: read.numbers([name], "drop")[:, 0] for name in COLUMNS[3:]},
+    }
+
+
+def _write(columns: dict[str, Any], path: Path, title: str) -> None:
+    from napari_ptx.stats.imrmc import to_imrmc
+    from napari_ptx.stats.mrmc_table import ratings
+
+    if path.suffix.lower() != ".imrmc":
+        raise TableError(f"{path.name} must end in .imrmc, by which iMRMC knows its files.")
+    text = to_imrmc(ratings(columns), title)
+    part = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        part.replace(path)
+    except OSError as error:
+        raise TableError(f"{path} cannot be written ({error.strerror or error}).") from None
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _show(answer: dict[str, Any]) -> None:

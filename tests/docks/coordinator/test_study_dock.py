@@ -190,14 +190,30 @@ def test_verify_tells_when_it_was(dock: StudyDock, hub: Hub, study_file: Path, q
     assert dock.page.export_button.isEnabled()
 
 
-def test_export_writes_the_readings(
+def test_export_asks_for_formats_and_writes_the_readings(
     dock: StudyDock, hub: Hub, study_file: Path, tmp_path: Path, qtbot, told: list[str]
 ) -> None:
+    assert dock.choose_export() is None
     hub.open_study(study_file)
+    dialog = dock.choose_export()
+    assert dialog.formats == ("long", "r", "imagej", "masks", "coco")
+    assert dialog.folder.path == study_file.parent / "export"
+    assert dialog.accept_button.text() == "Export"
+    assert dialog.accept_button.isDefault()
+    assert all(tick.toolTip() for tick in dialog.ticks.values())
+    dialog.folder.path = None
+    assert not dialog.accept_button.isEnabled()
+    dialog.folder.path = tmp_path / "out"
+    for name in ("imagej", "masks", "r", "long"):
+        dialog.ticks[name].setChecked(False)
+    for name in ("nifti", "seg"):
+        dialog.ticks[name].setChecked(True)
     with qtbot.waitSignal(dock.job.finished, timeout=60_000):
-        dock.export(tmp_path / "out")
-    assert list((tmp_path / "out").rglob("*.csv"))
+        dialog.accept_button.click()
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"readings.csv", "study.json", "coco.json", "nifti"}
     assert any("files exported" in message for message in told)
+    assert any("seg: 16 readings left out (case case-" in message for message in told)
 
 
 def test_import_asks_whose_readings_and_shows_them(
