@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_ptx.cli import study_replay
 from napari_ptx.cli.show import Json, console, running
 
 if TYPE_CHECKING:
@@ -206,3 +207,7 @@ def _state(entry: RoundStatus) -> str:
     if entry.state == "waiting":
         return "waiting for round 1"
     return entry.state
+
+
+app.command()(study_replay.replay)
+app.command()(study_replay.relink)

@@ -28,6 +28,8 @@ from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyErro
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort
     from napari_ptx.study.desk import Desk
+    from napari_ptx.study.relink import Relinked
+    from napari_ptx.study.replay import Effort, Replay
 
 
 class Study:
@@ -312,3 +314,34 @@ class Study:
             )
             db.merge(SettingRow(name="verified", value=text))
         return problems
+
+    def replay(self, reader: str, round: int, case: str) -> Replay:
+        """Give one reader's steps at one case, in their order, from the ledger.
+
+        Raises
+        ------
+        StudyError
+            If the reader has no such case, or has not been at it.
+        """
+        from napari_ptx.study.replay import replay
+
+        return replay(self._store, reader, round, case)
+
+    def efforts(self, reader: str, round: int) -> tuple[Effort, ...]:
+        """Give time, keystrokes and clicks of each case that a reader has been at."""
+        from napari_ptx.study.replay import efforts
+
+        return efforts(self._store, reader, round)
+
+    def relink(self, folder: str | Path, *, progress: Progress | None = None) -> Relinked:
+        """Find images that were moved, by the hash of their pixels, and keep their new paths.
+
+        Raises
+        ------
+        StudyError
+            If the folder cannot be read.
+        """
+        from napari_ptx.study.relink import relink
+
+        self._cases = None
+        return relink(self._store, Path(folder), progress=progress)

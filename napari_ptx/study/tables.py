@@ -135,9 +135,12 @@ class StrokeRow(Base):
     """One step of a reader's work, in the order of the session.
 
     ``kind``: "stroke" (``outlines`` is the whole state after it), "undo", "redo",
-    "look" (view and time only), "go" (the reader went to this case), "finish", or
-    "import" (the outlines of a file, finished at once). ``seconds`` is active time
-    since the step before. ``revision`` is the reading that "finish" or "import" left
+    "look" (view and time only), "go" (the reader went to this case), "finish",
+    "reopen" (the next step changes a finished case), or "import" (the outlines of a
+    file, finished at once). ``action`` says what was done ("polygon"), what a look
+    changed ("zoom, window"), or how a step was called ("key", "click"); the keys and
+    clicks since the step before are in ``view`` (``replay``). ``seconds`` is active
+    time since the step before. ``revision`` is the reading that "finish" or "import" left
     as the latest one.
     """
 
