@@ -102,7 +102,7 @@ def relink(
 def _show_steps(replay: Replay) -> None:
     from rich.table import Table
 
-    from napari_ptx.study.film import clock
+    from napari_ptx.study.times import minutes
 
     grid = Table(
         title=f"{replay.reader}, round {replay.round}, case {replay.case}",
@@ -117,7 +117,7 @@ def _show_steps(replay: Replay) -> None:
         counts = step.inputs or {}
         grid.add_row(
             f"{step.at:%Y-%m-%d %H:%M:%S}",
-            clock(step.active),
+            minutes(step.active),
             step.text,
             str(len(step.outlines)),
             *(str(counts.get(name, "") or "") for name in ("keys", "clicks", "drawing")),
@@ -128,12 +128,12 @@ def _show_steps(replay: Replay) -> None:
 
 
 def _words(effort: Effort) -> str:
-    from napari_ptx.study.film import clock
+    from napari_ptx.study.times import minutes
 
     if effort.keys is None or effort.clicks is None:
-        return f"{clock(effort.active_seconds)} of active time; keys and clicks were not counted"
+        return f"{minutes(effort.active_seconds)} of active time; keys and clicks were not counted"
     return (
-        f"{clock(effort.active_seconds)} of active time; beside the drawing "
+        f"{minutes(effort.active_seconds)} of active time; beside the drawing "
         f"{effort.keys} keystrokes and {effort.clicks} clicks"
     )
 
@@ -141,7 +141,7 @@ def _words(effort: Effort) -> str:
 def _show_efforts(efforts: tuple[Effort, ...], reader: str, round: int, json: bool) -> None:
     from rich.table import Table
 
-    from napari_ptx.study.film import clock
+    from napari_ptx.study.times import minutes
 
     if json:
         _print_json({"cases": [vars(effort) for effort in efforts]})
@@ -154,7 +154,7 @@ def _show_efforts(efforts: tuple[Effort, ...], reader: str, round: int, json: bo
         counts = (one.keys, one.clicks, one.drawing)
         grid.add_row(
             one.case,
-            clock(one.active_seconds),
+            minutes(one.active_seconds),
             str(one.steps),
             str(one.strokes),
             *("" if count is None else str(count) for count in counts),

@@ -22,6 +22,7 @@ from PIL import ImageDraw, ImageFont
 from napari_ptx.child import Progress
 from napari_ptx.image.types import Image
 from napari_ptx.study.replay import Replay, Step
+from napari_ptx.study.times import minutes
 from napari_ptx.study.types import StudyError
 
 SUFFIXES = (".gif", ".apng", ".png", ".csv")
@@ -47,12 +48,6 @@ def durations(replay: Replay, speed: float) -> list[float]:
     """
     gaps = [(later.active - step.active) / speed for step, later in pairwise(replay.steps)]
     return [*(min(max(gap, SHORTEST), LONGEST) for gap in gaps), LAST]
-
-
-def clock(seconds: float) -> str:
-    """Write a time as minutes and seconds: "1:07.3"."""
-    tenths = round(seconds * 10)
-    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 class Film:
@@ -134,7 +129,7 @@ class Film:
         pen.line((left, top, now, top), fill=_LINE, width=3)
         pen.ellipse((now - 4, top - 4, now + 4, top + 4), fill=_LINE)
         count = len(replay.steps)
-        words = f"{clock(step.active)}   {place + 1}/{count}   {step.text}"
+        words = f"{minutes(step.active)}   {place + 1}/{count}   {step.text}"
         who = f"{replay.reader}, round {replay.round}, case {replay.case}"
         pen.text((left, top + 8), _fitting(words, self._font, right - left), _TEXT, self._font)
         pen.text((left, top + 28), _fitting(who, self._font, right - left), _QUIET, self._font)

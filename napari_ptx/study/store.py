@@ -169,7 +169,7 @@ class Store:
             ) from None
         except OSError as error:
             raise StudyError(
-                f"The folder of the study cannot be written to ({error.strerror}); "
+                f"The folder {self.path.parent} cannot be written to ({error.strerror}); "
                 "move the study to a folder of your own."
             ) from None
         return lock

@@ -333,6 +333,12 @@ class Study:
 
         return efforts(self._store, reader, round)
 
+    def lost_images(self) -> int:
+        """Tell how many images have no file where the record says; none is read."""
+        from napari_ptx.study.relink import lost
+
+        return lost(self._store)
+
     def relink(self, folder: str | Path, *, progress: Progress | None = None) -> Relinked:
         """Find images that were moved, by the hash of their pixels, and keep their new paths.
 
