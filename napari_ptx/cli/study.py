@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ptx.cli import study_protocol
+from napari_ptx.cli import study_protocol, study_replay
 from napari_ptx.cli.show import Json, console, running
 
 if TYPE_CHECKING:
@@ -234,3 +234,7 @@ def _state(entry: RoundStatus) -> str:
     if entry.state == "waiting":
         return "waiting for round 1"
     return entry.state
+
+
+app.command()(study_replay.replay)
+app.command()(study_replay.relink)

@@ -60,7 +60,8 @@ class AgreementDock(Dock):
         self.loader = JobBar(quiet=True, shares=self.job)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
-        self.legend.setToolTip("The outlines on the image")
+        self.legend.setToolTip("The outlines on the image; the triangle replays a reading")
+        self.legend.linkActivated.connect(self._replay_wanted)
         self.copy_button = _button("Copy", "Copy the result and its values as a table")
         self.save_button = _button("Save all…", "Write all tables and figures into a folder")
         self.figure_button = _button("Figure…", "Save this figure as SVG or PNG")
@@ -224,7 +225,8 @@ class AgreementDock(Dock):
         self.legend.setText(
             f"Case <b>{escape(case)}</b>&nbsp;&nbsp; "
             + "&nbsp;&nbsp; ".join(
-                f"<span style='color: {tone}'>■</span> {escape(label)}"
+                f"<span style='color: {tone}'>■</span> {escape(label)} "
+                f"<a href='{escape(label)}' style='color: {tone}; text-decoration: none'>▶</a>"
                 for label, tone in tones.items()
             )
         )
@@ -243,6 +245,11 @@ class AgreementDock(Dock):
             self.compared.clear()
             self.legend.setText(sentence)
             self.legend.show()
+
+    def _replay_wanted(self, label: str) -> None:
+        """Replay the reading of the case that is shown whose triangle was clicked."""
+        reader, _, round_ = label.rpartition(", round ")
+        self.hub.show_replay(reader, int(round_), self.compared.case)
 
     # Out
 

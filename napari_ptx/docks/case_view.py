@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_ptx.docks import compat, keys, layers
@@ -37,6 +38,9 @@ class CaseView:
         What is shown, or ``None`` while nothing is.
     """
 
+    looked = Signal()
+    """Zoom, centre, window or frame have changed; many of these come with one movement."""
+
     def __init__(self, viewer: Viewer, *, focus: bool) -> None:
         self.viewer = viewer
         self.drawing = Drawing(viewer)
@@ -65,6 +69,8 @@ class CaseView:
             self.focus.enter()
         self.viewer.layers.events.removed.connect(self._layer_removed)
         self.viewer.layers.selection.events.active.connect(self._active_changed)
+        for event in self._looking:
+            event.connect(self._look_changed)
         self._attach()
 
     def sleep(self) -> None:
@@ -78,6 +84,8 @@ class CaseView:
         self.focus.leave()
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.layers.selection.events.active.disconnect(self._active_changed)
+        for event in self._looking:
+            event.disconnect(self._look_changed)
         self._detach()
 
     def close(self) -> None:
@@ -157,6 +165,15 @@ class CaseView:
             frame = min(max(self.drawing.frame + by, 0), self.image.shape[0] - 1)
             self.viewer.dims.set_current_step(0, frame)
 
+    @property
+    def _looking(self) -> tuple[Any, ...]:
+        camera = self.viewer.scene.camera.events
+        return camera.zoom, camera.center, self.viewer.dims.events.current_step
+
+    def _look_changed(self) -> None:
+        if self._awake and self.image is not None and not self._changing:
+            self.looked.emit()
+
     def describe(self) -> dict[str, Any]:
         """Give what is recorded with each step: how the reader sees the image.
 
@@ -198,6 +215,7 @@ class CaseView:
             return
         self._drop_layers()
         self._image_layer = layers.add_image(self.viewer, image, name=code)
+        self._image_layer.events.contrast_limits.connect(self._look_changed)
         self._outline_layer = layers.add_outlines(
             self.viewer, outlines, image, name=OUTLINES, width=_hair(image)
         )

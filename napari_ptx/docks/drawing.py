@@ -65,6 +65,8 @@ class Drawing:
     """Another lesion is selected, or another frame is shown."""
     touched = Signal()
     """The reader did something on the canvas."""
+    pressed = Signal(bool)
+    """A mouse button went down on the canvas; whether it draws."""
     help_wanted = Signal()
     refused = Signal(str)
     """A sentence why a stroke could not be taken."""
@@ -284,6 +286,8 @@ class Drawing:
 
     def _pointer(self, pointer: Pointer) -> bool:
         self.touched.emit()
+        if pointer.kind in ("press", "double"):
+            self.pressed.emit(self.enabled and pointer.button == 1 and not self._panning)
         if self.viewer.layers.selection.active not in (self.layer, self.image_layer):
             return False
         if self._gesture is not None:

@@ -32,6 +32,7 @@ DOCKS: Mapping[str, str] = {
     "Study": "napari_ptx.docks.study:StudyDock",
     "Reading": "napari_ptx.docks.reading:ReadingDock",
     "Agreement": "napari_ptx.docks.agreement:AgreementDock",
+    "Replay": "napari_ptx.docks.replay:ReplayDock",
     "Models": "napari_ptx.docks.models:ModelsDock",
     "Predictions": "napari_ptx.docks.predictions:PredictionsDock",
     "Comparison": "napari_ptx.docks.comparison:ComparisonDock",
@@ -68,6 +69,8 @@ class Hub:
     """A model's threshold was set by hand, or put back (``threshold_overrides``)."""
     phases_changed = Signal()
     """Other CT phases are shown, or none (``phases``)."""
+    replay_wanted = Signal()
+    """The Replay dock is to show a reading (``wanted_replay``)."""
     prediction_wanted = Signal(int)
     """The Predictions dock is to show this row of the table (``wanted_row``)."""
 
@@ -82,6 +85,8 @@ class Hub:
         self._predictions: Predictions | None = None
         self.threshold_overrides: dict[str, float] = {}
         self.wanted_row: int | None = None
+        self.wanted_replay: tuple[str, int, str] | None = None
+        """Reader, round and case (or "") that the Replay dock is to show next."""
         self.phases: OpenPhases | None = None
         """The CT phases that are shown: whose, of which files, how they were registered."""
         self._phase_view: PhaseView | None = None
@@ -114,6 +119,11 @@ class Hub:
             self._leave()
             self.study_changed.emit()
 
+    def reload_study(self) -> None:
+        """Open the study anew: images of it have other paths now."""
+        if self.study is not None and not self.blinded:
+            self.open_study(self.study.path)
+
     def record_changed(self) -> None:
         """Tell every dock that the record has new readings (after an import, say)."""
         self.study_changed.emit()
@@ -145,6 +155,13 @@ class Hub:
             self.desk_changed.emit()
             desk.close()
             self._tell_predictions()
+
+    def show_replay(self, reader: str, round: int, case: str = "") -> None:
+        """Show how a reader read a case, or all cases, in the Replay dock."""
+        if self.study is not None and not self.blinded:
+            self.wanted_replay = (reader, round, case)
+            self.show("Replay")
+            self.replay_wanted.emit()
 
     # The phases
 

@@ -74,7 +74,7 @@ class ReadingDock(Dock):
         self.destroyed.connect(self._seat.leave)
         self.page = ReadingPage()
         self.page.pressed.connect(self._pressed)
-        self.page.reason_chosen.connect(self._reason_chosen)
+        self.page.reason_chosen.connect(self._reason_clicked)
         self.page.lesion_chosen.connect(self._lesion_chosen)
         self.page.lesion_deleted.connect(self._lesion_deleted)
         self._empty = QWidget()
@@ -243,11 +243,13 @@ class ReadingDock(Dock):
     def _pressed(self, action: str) -> None:
         if self.controller is None:
             return
-        if action == "finish_session":
-            self.controller.finish_session()
-        else:
-            self.controller.actions[action]()
+        self.controller.actions.click(action)
         self._focus_canvas()
+
+    def _reason_clicked(self, reason: str) -> None:
+        if self.controller is not None:
+            self.controller.actions.click()
+            self._reason_chosen(reason)
 
     def _reason_chosen(self, reason: str) -> None:
         if self.controller is not None:
@@ -256,11 +258,13 @@ class ReadingDock(Dock):
 
     def _lesion_chosen(self, index: int) -> None:
         if self.controller is not None and index < len(self.controller.drawing.outlines):
+            self.controller.actions.click()
             self.controller.drawing.select(index)
             self._focus_canvas()
 
     def _lesion_deleted(self, index: int) -> None:
         if self.controller is not None:
+            self.controller.actions.click()
             self.controller.delete_lesion(index)
             self._focus_canvas()
 

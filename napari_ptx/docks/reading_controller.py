@@ -5,13 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_error
 from psygnal import Signal
 
-from napari_ptx.docks.activity import ActiveClock
+from napari_ptx.docks import settings
 from napari_ptx.docks.case_view import CaseView
 from napari_ptx.docks.drawing import Outlines, Tool
+from napari_ptx.docks.keeping import Keeper, View, rescue
 from napari_ptx.docks.lesions import Lesion, describe
 from napari_ptx.docks.loader import Loader
+from napari_ptx.docks.reading_actions import Actions
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
@@ -75,8 +78,8 @@ class ReadingController:
         self.drawing.selection_changed.connect(self.changed)
         self.drawing.refused.connect(self._refused)
         self.drawing.help_wanted.connect(self.help_wanted)
-        self._clock = ActiveClock(desk.idle_seconds)
-        self.drawing.touched.connect(self._clock.touch)
+        self.keeper = Keeper(self.case, desk.idle_seconds, self._look)
+        self.actions = Actions(self)
         self._measured: dict[Outline, Lesion] = {}
         self._live: Outlines | None = None
         self._awake = False
@@ -90,7 +93,7 @@ class ReadingController:
     def wake(self) -> None:
         """Take the keyboard, the mouse and the window; safe to call twice."""
         self._awake = True
-        self.case.wake(self.actions)
+        self.case.wake(self.actions.by_key)
 
     def sleep(self) -> None:
         """Give them back while the dock is hidden; the record gets the time so far."""
@@ -98,12 +101,16 @@ class ReadingController:
             return
         self._awake = False
         self._keep_view()
-        self._clock.pause()
+        self.keeper.clock.pause()
+        self.keeper.close()
         self.case.sleep()
 
     def close(self) -> None:
-        """Leave the session: the record has it all."""
+        """Leave the session: the record has it all, or else a file has what it could not take."""
         self.sleep()
+        if not self.saved and self.drawing.outlines:
+            code = self.cases[self.index].code
+            show_error(rescue(settings.study_folder(), code, self.drawing.outlines))
         self._loader.close()
         self.case.close()
 
@@ -142,48 +149,26 @@ class ReadingController:
         """The cases that are not finished, in their order."""
         return [case.index for case in self.cases if case.state != "finished"]
 
-    @property
-    def actions(self) -> dict[str, Callable[..., object]]:
-        """What the keys do (``keys.READING``)."""
-        return {
-            "tool_outline": partial(self.set_tool, Tool.OUTLINE),
-            "tool_polygon": partial(self.set_tool, Tool.POLYGON),
-            "tool_edit": partial(self.set_tool, Tool.EDIT),
-            "cancel": self.drawing.cancel,
-            "take_corner": self.drawing.take_corner,
-            "undo": self.undo,
-            "redo": self.redo,
-            "smooth": self.smooth,
-            "delete": self.delete,
-            "clear": self.clear,
-            "brush_smaller": partial(self._scale_brush, 1 / 1.25),
-            "brush_larger": partial(self._scale_brush, 1.25),
-            "pan": self.drawing.hold_pan,
-            "hide": self.drawing.hold_hide,
-            "reset_window": self.case.reset_window,
-            "fit": self.case.fit,
-            "frame_back": partial(self.case.step_frame, -1),
-            "frame_on": partial(self.case.step_frame, 1),
-            "focus": self.toggle_focus,
-            "help": self.help_wanted.emit,
-            "finish": self.finish,
-            "back": self.back,
-            "forward": self.forward,
-            "not_assessable": self.reason_wanted.emit,
-        }
-
     # Opening a case
 
-    def go(self, index: int) -> None:
-        """Open another case; view and time stay with the one that is left."""
+    def go(self, index: int, how: str | None = None) -> None:
+        """Open another case; view and time stay with the one that is left.
+
+        ``how`` it was called is in the record; "next" comes with a finish.
+        """
         if not 0 <= index < len(self.cases) or index == self.index or not self._settle():
             return
-        if not self.read_only:
-            view, seconds = self.case.describe(), self._clock.take()
-            if not self._try(lambda: self.desk.go(index, view=view, seconds=seconds)):
-                return
-        self.index = index
-        self._open()
+        called = how or self.actions.how
+
+        def leave(view: View, seconds: float) -> None:
+            if how == "next":  # the finish has view and time
+                self.desk.go(index, action=called)
+            else:
+                self.desk.go(index, view=view, seconds=seconds, action=called)
+
+        if self.read_only or self.keeper.write(leave, self._refuse):
+            self.index = index
+            self._open()
 
     def back(self) -> None:
         """Open the case before this one."""
@@ -218,7 +203,7 @@ class ReadingController:
         code = self.cases[index].code
         self.case.show(self.image, code, self.draft.outlines, self.draft.view)
         self.drawing.enabled = not self.read_only
-        self._clock.touch()
+        self.keeper.opened()
         self.changed.emit()
 
     def _image_failed(self, index: int, error: BaseException) -> None:
@@ -272,34 +257,33 @@ class ReadingController:
             self.drawing.show(())
             self._record((), "clear")
 
-    def _scale_brush(self, factor: float) -> None:
+    def scale_brush(self, factor: float) -> None:
+        """Make the stretch of line that a push moves longer or shorter."""
         self.drawing.brush = min(max(self.drawing.push_radius * factor, 1.0), 500.0)
         self.said.emit(f"Push: {self.drawing.brush:.0f} pixels to either side.", "info")
 
     def _record(self, outlines: Outlines, action: str) -> bool:
         """Put a finished stroke into the record; on disk when this returns."""
-        view, seconds = self.case.describe(), self._clock.take()
         self.case.outlines_changed()
         self.reason = None
         self.saved = False
 
-        def keep() -> None:
+        def keep(view: View, seconds: float) -> None:
             self.draft = self.desk.record(self.index, outlines, action, view, seconds)
 
-        if self._try(keep):
+        if self.keeper.write(keep, self._refuse):
             self.saved = True
             self.said.emit("", "info")
         self.changed.emit()
         return self.saved
 
     def _replay(self, step: Callable[..., Draft]) -> None:
-        before = self.drawing.outlines
-        view, seconds = self.case.describe(), self._clock.take()
+        before, how = self.drawing.outlines, self.actions.how
 
-        def take() -> None:
-            self.draft = step(self.index, view=view, seconds=seconds)
+        def take(view: View, seconds: float) -> None:
+            self.draft = step(self.index, view=view, seconds=seconds, action=how)
 
-        if self._try(take):
+        if self.keeper.write(take, self._refuse):
             self.said.emit("", "info")
             self.reason = self.draft.not_assessable
             after = self.draft.outlines
@@ -330,7 +314,7 @@ class ReadingController:
 
     def set_reason(self, reason: str | None) -> None:
         """Say why the case is not assessable, or that it is; ``finish`` records it."""
-        self._clock.touch()
+        self.keeper.clock.touch()
         self.reason = reason or None
         ignored = self.reason is not None and self.drawing.outlines
         self.said.emit(NOT_COUNTED if ignored else "", "info")
@@ -346,18 +330,23 @@ class ReadingController:
         if not self.drawing.outlines and self.reason is None:
             self.said.emit(DRAW_FIRST, "warning")
             return
-        view, seconds = self.case.describe(), self._clock.take()
-        finished = self._try(
-            lambda: self.desk.finish(
-                self.index, view=view, seconds=seconds, not_assessable=self.reason
+        how, reason = self.actions.how, self.reason
+
+        def keep(view: View, seconds: float) -> None:
+            self.desk.finish(
+                self.index, view=view, seconds=seconds, not_assessable=reason, action=how
             )
-        )
-        if finished:
+
+        if self.keeper.write(keep, self._refuse):
             self._next()
 
     def finish_session(self) -> None:
         """Close the session for good."""
-        if self._try(self.desk.close_session):
+        try:
+            self.desk.close_session()
+        except PtxError as error:
+            self._refuse(error.message)
+        else:
             self.drawing.cancel()
             self.drawing.enabled = False
             self.said.emit("The session is finished. Thank you.", "info")
@@ -372,7 +361,7 @@ class ReadingController:
             self.said.emit("", "info")
             self.changed.emit()
             return
-        self.go((later or unfinished)[0])
+        self.go((later or unfinished)[0], "next")
         if not later and self.index == unfinished[0]:
             self.said.emit(
                 f"That was the last case. {_cases(len(unfinished))} not finished yet: "
@@ -382,6 +371,10 @@ class ReadingController:
 
     # The record
 
+    def save_again(self) -> None:
+        """Try once more to write what could not be written."""
+        self._settle()
+
     def _settle(self) -> bool:
         """Give up a line in hand and write what could not be written; tell whether all is safe."""
         self.drawing.cancel()
@@ -389,19 +382,20 @@ class ReadingController:
 
     def _keep_view(self) -> None:
         """Record where the reader looked, and for how long, without another stroke."""
-        if self.image is not None and not self.read_only:
-            self.drawing.cancel()
-            view, seconds = self.case.describe(), self._clock.take()
-            self._try(lambda: self.desk.go(self.index, view=view, seconds=seconds))
+        if self.image is not None and not self.read_only and self._settle():
+            self.keeper.write(partial(self._write_look, "pause"), self._refuse)
 
-    def _try(self, step: Callable[[], object]) -> bool:
-        """Take a step in the record; say why where it cannot be taken."""
-        try:
-            step()
-        except PtxError as error:
-            self.said.emit(error.message, "error")
-            return False
-        return True
+    def _look(self, view: View, seconds: float, what: str) -> None:
+        """Record a view that has lasted."""
+        if self._awake and self.editable and self.saved:
+            self._write_look(what, view, seconds)
+
+    def _write_look(self, what: str, view: View, seconds: float) -> None:
+        self.desk.go(self.index, view=view, seconds=seconds, action=what)
+
+    def _refuse(self, sentence: str) -> None:
+        """Say why a step could not be taken."""
+        self.said.emit(sentence, "error")
 
 
 def _cases(count: int) -> str:

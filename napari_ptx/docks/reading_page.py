@@ -68,6 +68,9 @@ class ReadingPage(QWidget):
         self.bar.setFixedHeight(8)
         self.saved = QLabel()
         self.saved.setToolTip("Every stroke is written to the study when the mouse is released")
+        self.save_again = self._button(
+            "Save again", "save_again", "Try once more to write the outlines to the study"
+        )
         self.code = heading()
         self.code.setWordWrap(False)
         self.code.setToolTip("The code of this case; it stands for the case in this session only")
@@ -166,7 +169,7 @@ class ReadingPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(7)
         layout.addLayout(_row(self.session, None, self.place))
-        layout.addLayout(_row((self.bar, 1), self.saved))
+        layout.addLayout(_row((self.bar, 1), self.saved, self.save_again))
         layout.addLayout(_row(self.code, self.state, None, self.help))
         layout.addLayout(_row(*((button, 1) for button in self.tools.values()), spacing=0))
         edits = (self.undo, self.redo, self.smooth, self.clear)
@@ -265,6 +268,7 @@ class ReadingPage(QWidget):
     # Parts
 
     def _show_saved(self, controller: ReadingController) -> None:
+        self.save_again.setVisible(not controller.saved)
         if controller.saved:
             self.saved.setText("saved \N{CHECK MARK}")
             self.saved.setStyleSheet("")

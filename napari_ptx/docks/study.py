@@ -21,6 +21,7 @@ from napari_ptx.errors import PtxError
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_ptx.study.relink import Relinked
     from napari_ptx.study.types import RoundStatus
 
 STUDY_FILES = "Studies (*.ptx);;All files (*)"
@@ -71,6 +72,8 @@ class StudyDock(Dock):
         self.page.import_button.clicked.connect(self.choose_readings)
         self.page.export_button.clicked.connect(self.choose_export)
         self.page.agreement_button.clicked.connect(self.open_agreement)
+        self.page.replay_button.clicked.connect(self.open_replay)
+        self.page.find_button.clicked.connect(self.choose_images)
         self.page.session_changed.connect(self._update_primary)
         self.page.table.chosen.connect(self._primary_clicked)
         self.blind.end_button.clicked.connect(self.hub.close_desk)
@@ -168,7 +171,25 @@ class StudyDock(Dock):
         """Show the Agreement dock."""
         self.hub.show("Agreement")
 
+    def open_replay(self) -> None:
+        """Show the Replay dock with the selected session."""
+        session = self.page.table.current()
+        if session is not None:
+            self.hub.show_replay(session.reader, session.round)
+
     # Long work
+
+    def choose_images(self) -> None:
+        """Ask for the folder where the images are now, and look there."""
+        folder = QFileDialog.getExistingDirectory(self, "Find the images in a folder")
+        if folder:
+            self.find_images(Path(folder))
+
+    def find_images(self, folder: Path) -> None:
+        """Look in a folder for images that are not where they were, by their pixels."""
+        if self.hub.study is not None:
+            self._start("relink", "Looking for the images", "napari_ptx.docks.replay_tasks:relink",
+                        self.hub.study.path, folder)  # fmt: skip
 
     def verify(self) -> None:
         """Recompute every hash of the record."""
@@ -229,7 +250,23 @@ class StudyDock(Dock):
             show_info(f"{len(files)} files exported to {self._export_folder}.")
             if left_out:
                 show_warning("\n".join(left_out))
+        elif name == "relink":
+            self._tell_relinked(value)
+            self.hub.reload_study()
         elif name == "verify":
             self.refresh()
             if value:
                 show_warning("\n".join([f"{len(value)} problems:", *(p.text for p in value[:10])]))
+
+    def _tell_relinked(self, result: Relinked) -> None:
+        left = [*result.missing, *result.changed]
+        text = f"{len(result.found)} images found again."
+        if not left:
+            show_info(text)
+            return
+        names = ", ".join(case for case, _ in left[:10])
+        more = "" if len(left) <= 10 else f" and {len(left) - 10} more"
+        show_warning(
+            f"{text} Missing {len(result.missing)}, changed {len(result.changed)}: {names}{more}. "
+            "Choose another folder, or put the original files back."
+        )

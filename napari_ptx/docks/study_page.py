@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
@@ -63,6 +64,14 @@ class StudyPage(QWidget):
         self.agreement_button = _button(
             "Agreement", "Compare the readers: ICC, Bland-Altman, overlap, case by case"
         )
+        self.replay_button = _button(
+            "Replay", "Play how the cases of the selected session were read, step by step"
+        )
+        self.find_button = _button(
+            "Find images…", "Look in a folder for the images that are not where they were"
+        )
+        self._looked: ref[Study] | None = None
+        self._count_lost = 0
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
         self.open_button = _button("Studies", "Open another study, make one, or close this one")
@@ -79,7 +88,11 @@ class StudyPage(QWidget):
         buttons = QGridLayout()
         buttons.setSpacing(6)
         for place, button in enumerate(
-            (self.import_button, self.export_button, self.verify_button, self.agreement_button)
+            (
+                *(self.import_button, self.export_button),
+                *(self.verify_button, self.agreement_button),
+                *(self.replay_button, self.find_button),
+            )
         ):
             buttons.addWidget(button, place // 2, place % 2)
         layout = QVBoxLayout(self)
@@ -111,13 +124,28 @@ class StudyPage(QWidget):
             _verified(status.verified),
         )
         self._subtitle.setText(" · ".join(facts))
-        self._warnings.setText("\n".join(status.warnings))
-        self._warnings.setVisible(bool(status.warnings))
+        warnings = [*status.warnings, *self._lost(study)]
+        self._warnings.setText("\n".join(warnings))
+        self._warnings.setVisible(bool(warnings))
         self.table.show_sessions(status.rounds)
+
+    def _lost(self, study: Study) -> list[str]:
+        """Say how many images are not where they were; looked up when it is opened."""
+        if self._looked is None or self._looked() is not study:
+            self._looked = ref(study)
+            self._count_lost = study.lost_images()
+        self.find_button.setVisible(self._count_lost > 0)
+        if not self._count_lost:
+            return []
+        are = "is" if self._count_lost == 1 else "are"
+        return [f"{_count(self._count_lost, 'image')} {are} not where the study has them."]
 
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
-        for button in (self.verify_button, self.import_button, self.export_button):
+        for button in (
+            *(self.verify_button, self.import_button),
+            *(self.export_button, self.find_button),
+        ):
             button.setEnabled(not busy)
         self.open_button.setEnabled(not busy)
 

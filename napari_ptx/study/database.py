@@ -27,18 +27,20 @@ _BUSY = "The {what} is being written to by another program; try again."
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: _BUSY,
     sqlite3.SQLITE_LOCKED: _BUSY,
-    sqlite3.SQLITE_FULL: "The disk is full: this was not saved. Make room and try again.",
+    sqlite3.SQLITE_FULL: (
+        "The disk is full: the last step was not saved. Make room in {folder} and try again."
+    ),
     sqlite3.SQLITE_IOERR: (
-        "The disk reports an error: this was not saved. Make sure that the disk is there and "
-        "has room, and try again."
+        "The disk reports an error: the last step was not saved. Make sure that {folder} is "
+        "there and has room, and try again."
     ),
     sqlite3.SQLITE_READONLY: (
-        "The {what} or its folder is read-only: nothing can be saved. Move it to a folder of "
-        "your own."
+        "The {what} or its folder {folder} is read-only: nothing can be saved. Move it to a "
+        "folder of your own."
     ),
     sqlite3.SQLITE_PERM: "The {what} file may not be opened; check its permissions.",
     sqlite3.SQLITE_CANTOPEN: (
-        "The {what} cannot be opened for writing; check the permissions of its folder."
+        "The {what} cannot be opened for writing; check the permissions of its folder {folder}."
     ),
     sqlite3.SQLITE_CORRUPT: "The {what} file is damaged; take the newest copy from your backup.",
     sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx {what}.",
@@ -92,7 +94,8 @@ def connected(engine: Engine, what: str = "study") -> Iterator[Connection]:
     except DBAPIError as error:
         if result_code(error) not in _SENTENCES:
             raise
-        raise StudyError(_SENTENCES[result_code(error)].format(what=what)) from None
+        folder = Path(engine.url.database or "").parent
+        raise StudyError(_SENTENCES[result_code(error)].format(what=what, folder=folder)) from None
 
 
 def result_code(error: DBAPIError) -> int:

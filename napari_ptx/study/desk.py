@@ -20,7 +20,7 @@ from sqlalchemy import select
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.roi.outline import Outline
 from napari_ptx.study import amendments, ledger, opening, paths
-from napari_ptx.study.drafts import Fold, fold
+from napari_ptx.study.drafts import CHANGES, Fold, fold
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
@@ -42,7 +42,8 @@ class Desk:
     Every method that adds to the record returns when the addition is on disk.
     ``image`` may be called from another thread; the rest belongs to one thread.
     ``view`` is what the app wants kept with the step (zoom, centre, window, tool,
-    frame), as JSON can say it; ``seconds`` is active time since the step before.
+    frame), as JSON can say it; ``seconds`` is active time since the step before;
+    ``action`` is what the reader did, or how a step was called, in the app's words.
     """
 
     def __init__(
@@ -214,30 +215,36 @@ class Desk:
             index, "stroke", view, seconds, action=action, outlines=ledger.outlines_text(outlines)
         )
 
-    def undo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
+    def undo(
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
+    ) -> Draft:
         """Take the last stroke back; with none left, nothing happens."""
         self._require_unlocked(index)
         if not self._fold(index).can_undo:
             return self.draft(index)
-        return self._step(index, "undo", view, seconds)
+        return self._step(index, "undo", view, seconds, action=action)
 
-    def redo(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> Draft:
+    def redo(
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
+    ) -> Draft:
         """Repeat the stroke that was taken back; with none, nothing happens."""
         self._require_unlocked(index)
         if not self._fold(index).can_redo:
             return self.draft(index)
-        return self._step(index, "redo", view, seconds)
+        return self._step(index, "redo", view, seconds, action=action)
 
-    def go(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> None:
+    def go(
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
+    ) -> None:
         """Go to a case. ``view`` and ``seconds`` belong to the one that is left.
 
-        With the index of the case at hand it only records those two.
+        With the index of the case at hand it only records those two, as a look.
         """
-        self._index(index)
+        stays = self._index(index) == self._position
         if view or seconds:
-            self._step(self._position, "look", view, seconds)
-        if index != self._position:
-            self._step(index, "go", None, 0.0)
+            self._step(self._position, "look", view, seconds, action=action if stays else "leave")
+        if not stays:
+            self._step(index, "go", None, 0.0, action=action)
 
     def finish(
         self,
@@ -246,6 +253,7 @@ class Desk:
         view: View | None = None,
         seconds: float = 0.0,
         not_assessable: str | None = None,
+        action: str = "",
     ) -> DeskCase:
         """Finish a case: its outlines, or the reason why there are none, are the reading.
 
@@ -285,6 +293,7 @@ class Desk:
                 row,
                 "finish",
                 at,
+                action=action,
                 view=view or json.loads(work.view),
                 seconds=seconds,
                 reason=reason,
@@ -396,18 +405,25 @@ class Desk:
         seconds = _seconds(seconds)
         self._require_open()
         with self._store.write() as db:
-            stroke = ledger.add_stroke(
-                db,
-                self._key,
-                row,
-                kind,
-                ledger.stamp(db, self._clock()),
-                action=action,
-                outlines=outlines,
-                view=view,
-                seconds=seconds,
+            at = ledger.stamp(db, self._clock())
+            steps = []
+            if kind in CHANGES and work.state == "finished":
+                steps.append(ledger.add_stroke(db, self._key, row, "reopen", at))
+            steps.append(
+                ledger.add_stroke(
+                    db,
+                    self._key,
+                    row,
+                    kind,
+                    at,
+                    action=action,
+                    outlines=outlines,
+                    view=view,
+                    seconds=seconds,
+                )
             )
-        self._apply(index, stroke)
+        for step in steps:
+            self._apply(index, step)
         return work.draft()
 
     def _apply(self, index: int, row: StrokeRow) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from napari_ptx.roi.outline import Outline
 from napari_ptx.study.types import CaseState, Draft
 
-CHANGES = ("stroke", "undo", "redo", "aid")
+CHANGES = ("stroke", "undo", "redo", "reopen", "aid")
 """Kinds of steps after which a case has to be finished again."""
 FINISHES = ("finish", "import")
 """Kinds of steps that leave a case finished."""

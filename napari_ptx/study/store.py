@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, create_engine, text
@@ -86,6 +87,21 @@ class Store:
             yield session
 
     @contextmanager
+    def read_as_stored(self) -> Iterator[Session]:
+        """Give a session that reads even text that is not valid any more, for a check.
+
+        A byte that is not UTF-8 becomes a character of its own, so that what was changed
+        differs from what was hashed instead of stopping the check.
+        """
+        with connected(self._engine) as connection, Session(connection) as session:
+            driver: Any = connection.connection.driver_connection
+            driver.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+            try:
+                yield session
+            finally:
+                driver.text_factory = str
+
+    @contextmanager
     def write(self) -> Iterator[Session]:
         """Give a session whose changes are on disk when the block ends, or not at all."""
         with (
@@ -122,13 +138,13 @@ class Store:
                 if ours.get((kind, name)) != theirs.get((kind, name)):
                     found.append(("schema", f"The {kind} {name} was changed or removed."))
             for table in APPEND_ONLY:
-                count, last = connection.exec_driver_sql(
-                    f"SELECT count(*), max(id) FROM {table}"
+                count, first, last = connection.exec_driver_sql(
+                    f"SELECT count(*), min(id), max(id) FROM {table}"
                 ).one()
                 given = connection.exec_driver_sql(
                     "SELECT max(seq) FROM sqlite_sequence WHERE name = ?", (table,)
                 ).scalar()
-                if not count == (last or 0) == (given or 0):
+                if not count == (last or 0) == (given or 0) or (count and first != 1):
                     found.append((table, f"Rows of {table} are missing."))
         return found
 
@@ -153,7 +169,7 @@ class Store:
             ) from None
         except OSError as error:
             raise StudyError(
-                f"The folder of the study cannot be written to ({error.strerror}); "
+                f"The folder {self.path.parent} cannot be written to ({error.strerror}); "
                 "move the study to a folder of your own."
             ) from None
         return lock

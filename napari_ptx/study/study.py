@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from napari_ptx.roi import Outline
     from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
+    from napari_ptx.study.relink import Relinked
+    from napari_ptx.study.replay import Effort, Replay
 
 
 class Study:
@@ -393,3 +395,40 @@ class Study:
             )
             db.merge(SettingRow(name="verified", value=text))
         return problems
+
+    def replay(self, reader: str, round: int, case: str) -> Replay:
+        """Give one reader's steps at one case, in their order, from the ledger.
+
+        Raises
+        ------
+        StudyError
+            If the reader has no such case, or has not been at it.
+        """
+        from napari_ptx.study.replay import replay
+
+        return replay(self._store, reader, round, case)
+
+    def efforts(self, reader: str, round: int) -> tuple[Effort, ...]:
+        """Give time, keystrokes and clicks of each case that a reader has been at."""
+        from napari_ptx.study.replay import efforts
+
+        return efforts(self._store, reader, round)
+
+    def lost_images(self) -> int:
+        """Tell how many images have no file where the record says; none is read."""
+        from napari_ptx.study.relink import lost
+
+        return lost(self._store)
+
+    def relink(self, folder: str | Path, *, progress: Progress | None = None) -> Relinked:
+        """Find images that were moved, by the hash of their pixels, and keep their new paths.
+
+        Raises
+        ------
+        StudyError
+            If the folder cannot be read.
+        """
+        from napari_ptx.study.relink import relink
+
+        self._cases = None
+        return relink(self._store, Path(folder), progress=progress)

@@ -136,11 +136,14 @@ class StrokeRow(Base):
 
     ``kind``: "stroke" (``outlines`` is the whole state after it), "undo", "redo",
     "look" (view and time only), "go" (the reader went to this case), "finish",
-    "import" (the outlines of a file, finished at once), "aid" (the model's outlines,
-    ``outlines``, were shown; the answer before is locked), or "seen" (``action`` is
-    "yes" or "no": whether the reader of a second round remembers the case).
-    ``seconds`` is active time since the step before. ``revision`` is the reading that
-    "finish" or "import" left as the latest one.
+    "import" (the outlines of a file, finished at once), "reopen" (the next step changes
+    a finished case), "aid" (the model's outlines, ``outlines``, were shown; the answer
+    before is locked), or "seen" (``action`` is "yes" or "no": whether the reader of a
+    second round remembers the case). ``action`` says what was done ("polygon"), what a
+    look changed ("zoom, window"), or how a step was called ("key", "click"); the keys and
+    clicks since the step before are in ``view`` (``replay``). ``seconds`` is active
+    time since the step before. ``revision`` is the reading that "finish" or "import" left
+    as the latest one.
     """
 
     __tablename__ = "strokes"

@@ -27,6 +27,12 @@ def to_text(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def minutes(seconds: float) -> str:
+    """Write a duration as minutes and seconds: "1:07.3"."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths // 10 % 60:02d}.{tenths % 10}"
+
+
 def from_text(text: str) -> datetime:
     """Read what ``to_text`` wrote."""
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)

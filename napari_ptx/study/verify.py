@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+import sqlalchemy as sa
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
@@ -17,8 +18,10 @@ from napari_ptx.study import amendments, chain, paths
 from napari_ptx.study.drafts import FINISHES, Fold
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
+    APPEND_ONLY,
     AdjudicationRow,
     AssignmentRow,
+    Base,
     CaseRow,
     EventRow,
     ImageRow,
@@ -40,7 +43,10 @@ def verify(
     if any(problem.table == "file" for problem in problems):
         # SQLite cannot read what it calls damaged; more would only be noise.
         return tuple(problems)
-    with store.read() as db:
+    with store.read_as_stored() as db:
+        if wrong := list(_storage(db)):
+            # What is no text or number any more cannot be hashed.
+            return (*problems, *wrong)
         sessions = _sessions(db)
         problems += _study(db, sessions)
         problems += _events(db)
@@ -59,6 +65,34 @@ def verify(
     if images:
         problems += _images(store, progress)
     return tuple(problems)
+
+
+_STORED = {sa.Text: ("text",), sa.Float: ("real", "integer"), sa.Integer: ("integer",)}
+"""How SQLite stores the values of a column of each type; a Boolean is the integer 0 or 1."""
+
+
+def _storage(db: Session) -> Iterator[Problem]:
+    """Name each row that holds a value of another type than its column.
+
+    SQLite lets any type into any column, and a Boolean that is 2 reads as true.
+    """
+    for name in APPEND_ONLY:
+        table = Base.metadata.tables[name]
+        for column in table.columns:
+            kind = next((kind for kind in _STORED if isinstance(column.type, kind)), None)
+            stored = sa.func.typeof(column)
+            good: sa.ColumnElement[bool]
+            if isinstance(column.type, sa.Boolean):
+                good = (stored == "integer") & sa.cast(column, sa.Integer).in_((0, 1))
+            elif kind is not None:
+                good = stored.in_(_STORED[kind])
+            else:
+                continue
+            if column.nullable:
+                good = good | (stored == "null")
+            for row in db.scalars(sa.select(table.c.id).where(sa.not_(good))):
+                text = f"Row {row} of {name}: its {column.name} was changed after it was written."
+                yield Problem(name, row, text)
 
 
 def _study(db: Session, sessions: list[SessionRow]) -> Iterator[Problem]:

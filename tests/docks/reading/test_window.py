@@ -232,7 +232,7 @@ def test_keys_and_napari(hands: Hands) -> None:
 def test_every_key_has_an_action_and_is_removed(hands: Hands) -> None:
     layer = hands.viewer.layers[1]
     for shortcut in keys.READING:
-        assert shortcut.action in hands.session.actions
+        assert shortcut.action in hands.session.actions.by_key
         assert coerce_keybinding(shortcut.key) in layer.keymap
     hands.session.sleep()
     assert not layer.keymap
