@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ptx.cli import study_protocol, study_replay
+from napari_ptx.cli import study_kits, study_protocol, study_replay
 from napari_ptx.cli.show import Json, console, running
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 study_protocol.register(app)
+
+study_kits.register(app)
 
 File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
 Reader = Annotated[str, typer.Option(help="Whose readings.")]
@@ -227,6 +229,8 @@ def _show(status: Status) -> None:
 
 
 def _state(entry: RoundStatus) -> str:
+    if entry.out:
+        return "out as a kit"
     if entry.early_reason:
         return f"{entry.state}, opened early: {entry.early_reason}"
     if entry.state == "sealed" and entry.opens_on:

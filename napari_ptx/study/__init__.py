@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
     from napari_ptx.study.gland_record import Decision, GlandRecord
+    from napari_ptx.study.kit import Kit
+    from napari_ptx.study.merging import Merged
     from napari_ptx.study.protocol import Protocol, ReaderInfo
     from napari_ptx.study.study import Study
     from napari_ptx.study.types import (
@@ -34,6 +36,8 @@ __all__ = [
     "DeskCase",
     "Draft",
     "GlandRecord",
+    "Kit",
+    "Merged",
     "Problem",
     "Protocol",
     "ReaderInfo",
@@ -49,6 +53,8 @@ _HOMES = {
     "Decision": "gland_record",
     "Desk": "desk",
     "GlandRecord": "gland_record",
+    "Kit": "kit",
+    "Merged": "merging",
     "Protocol": "protocol",
     "ReaderInfo": "protocol",
     "Study": "study",

@@ -22,6 +22,9 @@ from napari_ptx.study.types import StudyError
 MAGIC = b"SQLite format 3\x00"
 """The first bytes of every SQLite file."""
 
+KIT_ID = 0x7074786B
+"""``PRAGMA application_id`` of a reader's kit: "ptxk" in ASCII."""
+
 _BUSY_SECONDS = 10
 _BUSY = "The {what} is being written to by another program; try again."
 _SENTENCES = {
@@ -49,7 +52,7 @@ _SENTENCES = {
 
 
 def make_engine(path: Path) -> Engine:
-    """Give an engine on a file: WAL, every commit on the disk, foreign keys held.
+    """Give an engine on a file: WAL (but for kits), commits on the disk, foreign keys held.
 
     Transactions of ``engine.execution_options(ptx_write=True)`` begin with the right to
     write.
@@ -66,8 +69,11 @@ def make_engine(path: Path) -> Engine:
         # The driver must not begin transactions by itself: see ``begin``.
         connection.isolation_level = None
         cursor = connection.cursor()
+        # A kit is one file that people send, and is whole after each stroke: in WAL mode
+        # the newest strokes would lie beside it when the program was killed.
+        kit = cursor.execute("PRAGMA application_id").fetchone()[0] == KIT_ID
         for pragma in (
-            "journal_mode = WAL",
+            f"journal_mode = {'DELETE' if kit else 'WAL'}",
             "synchronous = FULL",
             "foreign_keys = ON",
             f"busy_timeout = {_BUSY_SECONDS * 1000}",
@@ -83,6 +89,25 @@ def make_engine(path: Path) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def mark_as_kit(path: Path) -> None:
+    """Begin a new file that is going to be a reader's kit."""
+    connection = sqlite3.connect(path)
+    try:
+        connection.execute(f"PRAGMA application_id = {KIT_ID}")
+    finally:
+        connection.close()
+
+
+def is_kit(path: Path) -> bool:
+    """Tell by the first bytes of a file whether it is a reader's kit."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(72)
+    except OSError:
+        return False
+    return head.startswith(MAGIC) and head[68:72] == KIT_ID.to_bytes(4, "big")
 
 
 @contextmanager

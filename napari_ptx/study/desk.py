@@ -17,15 +17,17 @@ from typing import Any
 
 from sqlalchemy import select
 
+from napari_ptx.image.masking import masked
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import amendments, ledger, opening, paths
+from napari_ptx.study import amendments, kit_pixels, ledger, opening, paths
 from napari_ptx.study.drafts import CHANGES, Fold, fold
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
     AssignmentRow,
     ImageRow,
+    PixelsRow,
     StrokeRow,
     StudyRow,
     TruthRow,
@@ -70,6 +72,7 @@ class Desk:
                 self._idle_seconds = protocol.idle_seconds
                 self._aided = protocol.design == "aided"
                 self._asks_seen = protocol.ask_seen and round > 1
+                self._mask_text = protocol.mask_text
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)
             opening.open_round(store, protocol, self._key, clock, early_reason)
@@ -160,27 +163,35 @@ class Desk:
         StudyError
             Names the case's code if the image has moved or changed.
         """
-        from napari_ptx.image import read_image
-
         row = self._assignment(index)
         with self._store.read() as db:
             known = db.get_one(ImageRow, row.image_id)
+            packed = db.get(PixelsRow, row.image_id)
         image = None
         # The sentence of an ImageError names the file, and would stay with our own
         # error as its context if that were raised in the handler.
-        with suppress(ImageError):
-            image = read_image(paths.from_record(known.path, self._store.path))
+        with suppress(ImageError, kit_pixels.DamagedPixels):
+            image = self._read(known, packed)
         if image is None:
             raise StudyError(
                 f"The image of case {row.code} cannot be read: it was moved, removed or damaged. "
                 "Ask the coordinator; the other cases can go on."
             )
-        if image.sha256 != known.sha256:
+        # A kit's pixels were compared when they were unpacked; they may be masked ones.
+        if packed is None and image.sha256 != known.sha256:
             raise StudyError(
                 f"The image of case {row.code} has changed since the study was made. "
                 "Ask the coordinator; the other cases can go on."
             )
-        return dataclasses.replace(image, source=None, notes=())
+        image = dataclasses.replace(image, source=None, notes=())
+        return masked(image) if self._mask_text else image
+
+    def _read(self, known: ImageRow, packed: PixelsRow | None) -> Image:
+        from napari_ptx.image import read_image
+
+        if packed is not None:
+            return kit_pixels.unpack(known, packed)
+        return read_image(paths.from_record(known.path, self._store.path))
 
     def draft(self, index: int) -> Draft:
         """Give the work on a case as it stands."""

@@ -27,7 +27,7 @@ from sqlalchemy.orm import Session, joinedload
 from napari_ptx.child import Progress
 from napari_ptx.roi import Outline, RoiError, read_label_map, read_roi
 from napari_ptx.roi.label_files import is_label_file
-from napari_ptx.study import chain, ledger
+from napari_ptx.study import chain, kits, ledger
 from napari_ptx.study.drafts import CHANGES, FINISHES
 from napari_ptx.study.importing_coco import CocoCase, read_cases
 from napari_ptx.study.ledger import SessionKey
@@ -84,6 +84,10 @@ def import_readings(
         if is_closed(db, reader, round):
             raise StudyError(
                 f"Round {round} of {reader} is closed; nothing in it can change any more."
+            )
+        if kits.out_since(db, reader, round) is not None:
+            raise StudyError(
+                f"Round {round} of {reader} is out as a kit; merge it, or withdraw it first."
             )
     cases = {case.case: case for case in study.cases()}
     if table.suffix.lower() == ".json":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_ptx.study import ledger
+from napari_ptx.study import kits, ledger
 from napari_ptx.study.ledger import SessionKey
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
@@ -24,13 +24,11 @@ def open_round(
     reader's first one: an outline made weeks ago must not be at hand.
     """
     reason = (early_reason or "").strip() or None
-    with store.read() as db:
-        status = round_status(db, protocol, key.reader, key.round, clock())
-        first_time = not status.opened
-        earlier = ledger.session_key(db, key.reader, key.round - 1) if key.round > 1 else None
-    _require(status, reason)
-    if not first_time:
+    status = require_round(store, protocol, key, clock, reason)
+    if status.opened:
         return
+    with store.read() as db:
+        earlier = ledger.session_key(db, key.reader, key.round - 1) if key.round > 1 else None
     # Nobody may be at work in the round that is about to be closed.
     earlier_lock = store.lock(earlier.id) if earlier else None
     try:
@@ -52,6 +50,22 @@ def open_round(
     finally:
         if earlier_lock:
             earlier_lock.release()
+
+
+def require_round(
+    store: Store, protocol: Protocol, key: SessionKey, clock: Clock, reason: str | None
+) -> RoundStatus:
+    """Give the state of a round that may be opened now, or raise ``StudyError`` with why not."""
+    with store.read() as db:
+        status = round_status(db, protocol, key.reader, key.round, clock())
+        made = kits.out_since(db, key.reader, key.round)
+    if made is not None:
+        raise StudyError(
+            f"Round {key.round} of {key.reader} is out as a kit since {made:%Y-%m-%d}; merge the "
+            "kit when it comes back, or withdraw it with a reason."
+        )
+    _require(status, reason)
+    return status
 
 
 def _require(status: RoundStatus, reason: str | None) -> None:

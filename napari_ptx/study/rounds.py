@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
+from napari_ptx.study import kits
 from napari_ptx.study.drafts import CHANGES, FINISHES, case_state
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.tables import (
@@ -60,6 +61,7 @@ class _Session:
     opened: bool
     closed: bool
     early_reason: str | None
+    out: bool
     last_active: datetime | None
     last_finished: datetime | None
 
@@ -100,6 +102,7 @@ def _read(db: Session, session: SessionRow, reader: str, *, aided: bool) -> _Ses
         opened="opened" in happened or "opened early" in happened,
         closed="closed" in happened,
         early_reason=happened.get("opened early"),
+        out=kits.out_since(db, reader, session.round) is not None,
         last_active=from_text(active) if active else None,
         last_finished=from_text(finished) if finished else None,
     )
@@ -115,7 +118,9 @@ def round_status(
     }
     this = sessions[round]
     opens_on = None
-    if round > 1 and (ended := sessions[round - 1].ended) is not None:
+    # A reader's kit holds no earlier round: its washout was checked when it was made.
+    before = sessions.get(round - 1)
+    if before is not None and (ended := before.ended) is not None:
         opens_on = ended + timedelta(days=protocol.washout_days)
     state: RoundState
     if this.closed:
@@ -138,4 +143,5 @@ def round_status(
         opens_on=opens_on,
         last_active=max(times, default=None),
         early_reason=this.early_reason,
+        out=this.out,
     )

@@ -16,6 +16,7 @@ from napari_ptx.child import Progress
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.study import amendments, views
 from napari_ptx.study.create import create_study
+from napari_ptx.study.database import is_kit
 from napari_ptx.study.history import History, history
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from napari_ptx.roi import Outline
     from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
+    from napari_ptx.study.merging import Merged
     from napari_ptx.study.relink import Relinked
     from napari_ptx.study.replay import Effort, Replay
 
@@ -111,7 +113,13 @@ class Study:
         StudyError
             If it is missing, not a study, read-only, or from a newer version.
         """
-        return cls(Store.open(Path(path).resolve()), clock)
+        path = Path(path).resolve()
+        if is_kit(path):
+            raise StudyError(
+                f"{path} is a reader's kit, not a study; open it in the app to read it, or bring "
+                "it home with 'napari-ptx study merge'."
+            )
+        return cls(Store.open(path), clock)
 
     def close(self) -> None:
         """Close the file. Desks that were opened stay open."""
@@ -274,6 +282,69 @@ class Study:
             clock=clock or self._clock,
             early_reason=early_reason,
         )
+
+    def make_kit(
+        self,
+        reader: str,
+        round: int,
+        path: str | Path,
+        *,
+        early_reason: str | None = None,
+        progress: Progress | None = None,
+    ) -> int:
+        """Write a reader's session into a file of its own, and give the number of its cases.
+
+        From then on the session is out: it opens at the study again when the kit was
+        merged, or withdrawn.
+
+        Parameters
+        ----------
+        path
+            The new file; it must end in ``.ptxkit`` and not exist.
+        early_reason
+            Why the kit of a round 2 is made before its washout is over; on record.
+
+        Raises
+        ------
+        StudyError
+            As ``desk``; for a session that is out already or holds imported readings;
+            names the case whose image has moved or changed.
+        """
+        from napari_ptx.study.kit_making import make_kit
+
+        return make_kit(
+            self, self._store, self._clock, reader, round, Path(path).absolute(),
+            early_reason=early_reason, progress=progress,
+        )  # fmt: skip
+
+    def withdraw_kit(self, reader: str, round: int, reason: str) -> None:
+        """Open a session at the study again whose kit will not come back; on record.
+
+        Raises
+        ------
+        StudyError
+            Without a reason, and for a session that is not out.
+        """
+        from napari_ptx.study.kit_making import withdraw_kit
+
+        withdraw_kit(self._store, self._clock, reader, round, reason)
+
+    def merge(
+        self, kits: Sequence[str | Path], *, progress: Progress | None = None
+    ) -> tuple[Merged, ...]:
+        """Bring readings home from kits: all of them, or none.
+
+        What the record has already is not added again.
+
+        Raises
+        ------
+        StudyError
+            Names the kit that is not of this study, was changed, was withdrawn, or
+            whose session went on elsewhere.
+        """
+        from napari_ptx.study.merging import merge
+
+        return merge(self._store, self._clock, [Path(kit).absolute() for kit in kits], progress)
 
     def readings(
         self, reader: str | None = None, round: int | None = None, *, aided: bool | None = False

@@ -168,7 +168,7 @@ class RoundStatus:
     (round 1 is not finished) or "closed" (nothing can change any more).
     ``opened`` tells whether the reader has been at its desk; ``opens_on`` is the end of
     the washout; ``early_reason`` is why a sealed round was
-    opened before it.
+    opened before it; ``out`` that the session is away in a reader's kit.
     """
 
     reader: str
@@ -181,6 +181,7 @@ class RoundStatus:
     opens_on: datetime | None
     last_active: datetime | None
     early_reason: str | None
+    out: bool = False
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,18 @@ def _storage(db: Session) -> Iterator[Problem]:
                 yield Problem(name, row, text)
 
 
+def session_problems(db: Session) -> Iterator[Problem]:
+    """Recompute the hashes of all sessions and events, but not of the study's frame.
+
+    That is what a reader's kit can be checked by: its frame is only part of the study's.
+    """
+    yield from _events(db)
+    study_hash = db.scalars(select(StudyRow.hash)).one()
+    for row in _sessions(db):
+        # A study that shows a model's outlines makes no kits.
+        yield from _Session(db, row, study_hash, False, {}).problems()
+
+
 def _study(db: Session, sessions: list[SessionRow]) -> Iterator[Problem]:
     study = db.scalars(select(StudyRow)).one()
     found = chain.study_hash(

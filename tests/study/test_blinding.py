@@ -17,8 +17,8 @@ from tests.study.make import Clock, read_all, square
 CANARIES = (
     *("case-", "patient-", "canary-file", "cohort.csv", "canary-folder"),
     *("canary-label", "canary-extra", "Reader Canary", "canary-reason", "canary-action"),
-    "77.125",  # a coordinate of the other reader's outline
-    "33.375",  # one of this reader's first round
+    "76.625",  # a coordinate of the other reader's outline
+    "32.875",  # one of this reader's first round
 )
 
 
