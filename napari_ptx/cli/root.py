@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+import napari_ptx.cli.study_adjudication  # noqa: F401 - its commands join those of study
 from napari_ptx.cli import (
     agreement,
     ct,

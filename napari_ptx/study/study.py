@@ -32,7 +32,10 @@ from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyErro
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort
     from napari_ptx.roi import Outline
+    from napari_ptx.study.adjudication import AdjudicationDesk
+    from napari_ptx.study.adjudication_status import AdjudicationStatus
     from napari_ptx.study.amendments import Amendment
+    from napari_ptx.study.consensus import Consensus
     from napari_ptx.study.desk import Desk
     from napari_ptx.study.merging import Merged
     from napari_ptx.study.relink import Relinked
@@ -282,6 +285,40 @@ class Study:
             clock=clock or self._clock,
             early_reason=early_reason,
         )
+
+    def adjudication_desk(self, *, clock: Clock | None = None) -> AdjudicationDesk:
+        """Begin or resume the adjudicator's session.
+
+        Raises
+        ------
+        StudyError
+            Without an adjudicator in the protocol, until two readers have finished their
+            first round, without a disagreement, and while it is open elsewhere.
+        """
+        from napari_ptx.study.adjudication import AdjudicationDesk
+
+        return AdjudicationDesk(Store.open(self.path), clock=clock or self._clock)
+
+    def adjudication(self, *, progress: Progress | None = None) -> AdjudicationStatus:
+        """Tell which cases disagree, by which rule, and what was decided on them."""
+        from napari_ptx.study.adjudication_status import adjudication_status
+
+        return adjudication_status(self._store, self.protocol, progress=progress)
+
+    def consensus(
+        self, method: str | None = None, *, progress: Progress | None = None
+    ) -> tuple[Consensus, ...]:
+        """Give the outline that holds for each case, and where it comes from.
+
+        Parameters
+        ----------
+        method
+            For cases that nobody decided: "majority", "staple", or "reader:NAME"; see
+            ``study.consensus``.
+        """
+        from napari_ptx.study.consensus import consensus
+
+        return consensus(self._store, self.protocol, method, progress=progress)
 
     def make_kit(
         self,
