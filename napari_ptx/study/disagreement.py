@@ -13,7 +13,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from napari_ptx.child import Progress
@@ -127,20 +127,10 @@ def require_two(db: Session, protocol: Protocol) -> tuple[str, ...]:
 
 def hashed_readings(db: Session, readers: Sequence[str]) -> dict[str, dict[str, HashedReading]]:
     """Give the latest first readings by case and reader, in the order of the cohort."""
-    latest = (
-        select(ReadingRow.assignment_id, func.max(ReadingRow.revision).label("revision"))
-        .group_by(ReadingRow.assignment_id)
-        .subquery()
-    )
-    hashes: dict[tuple[str, str], str] = {
-        (reader, case): hash_
-        for reader, case, hash_ in db.execute(
-            select(ReaderRow.name, CaseRow.name, ReadingRow.hash)
-            .join(
-                latest,
-                (latest.c.assignment_id == ReadingRow.assignment_id)
-                & (latest.c.revision == ReadingRow.revision),
-            )
+    hashes: dict[tuple[str, str, int], str] = {
+        (reader, case, revision): hash_
+        for reader, case, revision, hash_ in db.execute(
+            select(ReaderRow.name, CaseRow.name, ReadingRow.revision, ReadingRow.hash)
             .join(AssignmentRow, AssignmentRow.id == ReadingRow.assignment_id)
             .join(SessionRow, SessionRow.id == AssignmentRow.session_id)
             .join(ReaderRow, ReaderRow.id == SessionRow.reader_id)
@@ -152,9 +142,10 @@ def hashed_readings(db: Session, readers: Sequence[str]) -> dict[str, dict[str, 
     found: dict[str, dict[str, HashedReading]] = {
         name: {} for name in db.scalars(select(CaseRow.name).order_by(CaseRow.id))
     }
-    for reading in views.readings(db, None, 1):
+    # What a model's outline had a part in is no independent reading.
+    for reading in views.readings(db, None, 1, False):
         if reading.reader in readers:
-            hash_ = hashes[reading.reader, reading.case]
+            hash_ = hashes[reading.reader, reading.case, reading.revision]
             found[reading.case][reading.reader] = HashedReading(reading, hash_)
     return found
 
