@@ -45,6 +45,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_demo(tmp_path_factory.mktemp("demo"), patients=1)
 
 
+@pytest.mark.slow
 def test_the_demo_finds_enlarged_glands(demo: Path) -> None:
     found = find(read_truth(demo.parent / "cohort.csv"), read_predictions(demo))
     large = found.glands[found.glands["diameter_mm"] >= 5]

@@ -80,6 +80,7 @@ def test_merged_models_see_both_blocks(run: Run) -> None:
         assert len(features) == 4 + 512
 
 
+@pytest.mark.slow
 def test_a_moved_run_with_networks_predicts_the_same(
     run: Run, cohort: Path, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def test_bfloat16_is_taken_only_for_a_gain_and_the_same_answer(monkeypatch):
     assert all(parameter.grad is None for parameter in network.parameters())
 
 
+@pytest.mark.slow
 def test_bfloat16_learns_and_predicts_in_float32(tmp_path):
     config = replace(TINY, precision="bf16")
     trained = deep.train(make_crops(48, 1), make_crops(16, 2), config, tmp_path)
