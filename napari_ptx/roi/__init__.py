@@ -20,13 +20,8 @@ if TYPE_CHECKING:
     from napari_ptx.roi.label_files import read_label_map
     from napari_ptx.roi.label_maps import Placement, write_nifti_labels, write_seg_nrrd
     from napari_ptx.roi.masks import read_mask, read_roi, write_mask
-    from napari_ptx.roi.measurement import (
-        MEASURANDS,
-        Measurand,
-        Measurement,
-        measure,
-        measure_mask,
-    )
+    from napari_ptx.roi.measurands import MEASURANDS, Measurand
+    from napari_ptx.roi.measurement import Measurement, measure, measure_mask
     from napari_ptx.roi.outline import Outline, Roi, RoiError
     from napari_ptx.roi.outline_set import OutlineSet
     from napari_ptx.roi.raster import rasterise, rasterise_window, trace
@@ -83,7 +78,8 @@ _HOMES = {
     "label_files": ("read_label_map",),
     "label_maps": ("Placement", "write_nifti_labels", "write_seg_nrrd"),
     "masks": ("read_mask", "read_roi", "write_mask"),
-    "measurement": ("MEASURANDS", "Measurand", "Measurement", "measure", "measure_mask"),
+    "measurands": ("MEASURANDS", "Measurand"),
+    "measurement": ("Measurement", "measure", "measure_mask"),
     "outline": ("Outline", "Roi", "RoiError"),
     "outline_set": ("OutlineSet",),
     "raster": ("rasterise", "rasterise_window", "trace"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import numpy as np
 import shapely
@@ -18,29 +18,6 @@ from napari_ptx.roi.raster import trace
 from napari_ptx.roi.shapes import is_pixel_edge, polygons, to_area
 
 Point = tuple[float, float]
-
-
-class Measurand(NamedTuple):
-    """One quantity that is measured: its name in code, its label, its dimension."""
-
-    name: str
-    label: str
-    dimension: Literal["area", "length", "position"]
-
-    def unit(self, unit: str) -> str:
-        """Give the unit of this quantity where lengths are in ``unit`` ("mm" or "px")."""
-        return f"{unit}\N{SUPERSCRIPT TWO}" if self.dimension == "area" else unit
-
-
-MEASURANDS: tuple[Measurand, ...] = (
-    Measurand("area", "Area", "area"),
-    Measurand("perimeter", "Perimeter", "length"),
-    Measurand("max_diameter", "Maximum diameter", "length"),
-    Measurand("short_axis", "Short axis", "length"),
-    Measurand("centroid_y", "Centroid y", "position"),
-    Measurand("centroid_x", "Centroid x", "position"),
-)
-"""Every quantity that tables, agreement and figures know, in their order."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +52,7 @@ class Measurement:
     centroid_y: float
     centroid_x: float
     bounding_box: tuple[float, float, float, float]
-    unit: Literal["mm", "px"]
+    unit: Literal[mm, px]
     max_diameter_ends: tuple[Point, Point]
     short_axis_ends: tuple[Point, Point]
 

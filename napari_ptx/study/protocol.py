@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from napari_ptx.roi.measurands import MEASURANDS
 from napari_ptx.study.types import StudyError
 
 ICC_FORMS = ("1,1", "A,1", "C,1", "1,k", "A,k", "C,k")
@@ -177,8 +178,6 @@ class Protocol:
                     f"{field} is {getattr(self, field)!r} in the protocol; use one of "
                     f"{', '.join(allowed)}."
                 )
-        from napari_ptx.roi import MEASURANDS
-
         names = [measurand.name for measurand in MEASURANDS]
         unknown = [name for name in self.measurands if name not in names]
         if unknown or not self.measurands:

@@ -125,7 +125,11 @@ def test_a_session_that_has_begun_takes_its_strokes_along(
         desk.record(1, [square(7)], "move vertex", {}, 1.0)
         desk.finish(1)
     (merged,) = study.merge([kit.path])
-    assert (merged.strokes, merged.readings, merged.finished) == (3, 2, 2)
+    assert (merged.strokes, merged.readings, merged.finished) == (
+        4,
+        2,
+        2,
+    )  # the reopening of a finished case is a step
     assert max(reading.revision for reading in study.readings("A", 1)) == 2
     assert study.verify() == ()
 
