@@ -113,7 +113,8 @@ def test_a_seg_of_an_ultrasound_image(tmp_path: Path, decoder: Decoder) -> None:
 
 def test_a_film_gives_a_seg_for_each_frame(tmp_path: Path) -> None:
     on5, on29 = Outline(TRIANGLE, (), 5), box(20.5, 5.5, 70.5, 30.5, frame=29)
-    paths = seg(tmp_path / "a.dcm", made(on5, on29, frames=30), FILM)
+    nothing = Outline([[10.0, 10.2], [10.0, 10.2], [10.0, 10.4]], (), 7)
+    paths = seg(tmp_path / "a.dcm", made(on5, nothing, on29, frames=30), FILM)
     assert [path.name for path in paths] == ["a_frame005.dcm", "a_frame029.dcm"]
     for path, outline in zip(paths, (on5, on29), strict=True):
         found = pydicom.dcmread(path)
@@ -167,6 +168,30 @@ def test_a_volume_gives_one_seg_that_lies_where_it_lies(tmp_path: Path) -> None:
         np.testing.assert_array_equal(apart[name], expected)
     masks = [trace(rasterise([o], (12, 15)), o.frame) for o in (first, second)]
     assert load(path)[1] == tuple(outline for mask in masks for outline in mask)
+
+
+def test_a_single_slice_keeps_its_place_and_a_frame_without_one_is_none(tmp_path: Path) -> None:
+    tags = {
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "SOPInstanceUID": "1.2.3.4", "Modality": "CT",
+        "StudyInstanceUID": "1.2.3", "SeriesInstanceUID": SERIES, "FrameOfReferenceUID": FRAME,
+    }  # fmt: skip
+    placed = {
+        "ImagePositionPatient": [1, 2, 3], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "PixelSpacing": [0.1, 0.2], "SliceThickness": 2,
+    }  # fmt: skip
+    one = made(Outline(TRIANGLE))
+    ultrasound = {"SOPClassUID": "1.2.840.10008.5.1.4.1.1.6.1", "Modality": "US"}
+    for more in (placed, {}):
+        facts = tags | (more or ultrasound)
+        source = save(dataset(random_grey(SHAPE), **facts), tmp_path / "s.dcm")
+        (path,) = seg(tmp_path / "a.dcm", one, source)
+        found = pydicom.dcmread(path)
+        assert ("FrameOfReferenceUID" in found) == bool(more)
+        assert load(path)[1] == trace(rasterise([Outline(TRIANGLE)], SHAPE))
+        assert missing(path) == []
+        if more:
+            at = found.PerFrameFunctionalGroupsSequence[0].PlanePositionSequence[0]
+            assert at.ImagePositionPatient == [1, 2, 3]
 
 
 def test_a_seg_as_roi_must_fit(tmp_path: Path) -> None:
