@@ -153,7 +153,7 @@ def enhanced(path: Path, image: Image) -> Path:
 
 def test_a_volume_gives_one_seg_that_lies_where_it_lies(tmp_path: Path) -> None:
     from napari_ptx.image.grid import Grid
-    from napari_ptx.roi.instances import load_apart
+    from napari_ptx.roi.instances import load_layers, masks_of
 
     image = volume((4, 12, 15), direction=OBLIQUE)
     source = enhanced(tmp_path / "ct.dcm", image)
@@ -161,7 +161,7 @@ def test_a_volume_gives_one_seg_that_lies_where_it_lies(tmp_path: Path) -> None:
     one = OutlineSet("c", "A, round 1", (first, second), (12, 15), 4, (0.5, 0.75), "A")
     (path,) = seg(tmp_path / "a.dcm", one, source)
     assert missing(path) == []
-    apart = load_apart(path, Grid.of(image), frame_of_reference=FRAME)
+    apart = masks_of(load_layers(path, Grid.of(image), frame_of_reference=FRAME))
     for name, outline in (("lesion 1", first), ("lesion 2", second)):
         expected = np.zeros(image.shape, bool)
         expected[outline.frame] = rasterise([outline], (12, 15))
