@@ -48,7 +48,7 @@ def main() -> None:
             )
         print(f"Dice of the six cases: {result.overlap['dice'].round(2).tolist()}")
         files = study.export(folder / "export")
-        print(f"{len(files)} files exported, as CSV, ImageJ ROIs and masks")
+        print(f"{len(files)} files exported: tables, ImageJ ROIs, masks, COCO")
 
 
 def make_images(folder: Path) -> dict[str, Scenario]:

@@ -13,7 +13,8 @@ from napari_ptx.roi.outline import RoiError
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = (
         "import sys, napari_ptx; "
-        "heavy = {'qtpy', 'PyQt6', 'PySide6', 'napari', 'torch', 'pandas'} & set(sys.modules); "
+        "heavy = {'qtpy', 'PyQt6', 'PySide6', 'napari', 'torch', 'pandas', 'highdicom'} & "
+        "set(sys.modules); "
         "sys.exit(f'loaded: {sorted(heavy)}' if heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -92,7 +92,7 @@ def _drawn(folder: Path, chosen: Series, ranked: list[Series], image: Image) -> 
         frame = chosen.frame_of_reference in one.frames_of_reference
         if chosen.uid in one.series or (frame and not elsewhere):
             try:
-                layers.append(_structures(one, image, chosen.frame_of_reference))
+                layers += _structures(one, image, chosen.frame_of_reference)
             except PtxError as error:  # the series is worth looking at without it
                 show_warning(str(error))
         else:
@@ -100,8 +100,10 @@ def _drawn(folder: Path, chosen: Series, ranked: list[Series], image: Image) -> 
     return layers
 
 
-def read_structures(header: DicomObject, viewer: Viewer | None) -> LayerData:
-    """Give an RTSTRUCT or SEG file as a labels layer on the grid of an open volume.
+def read_structures(header: DicomObject, viewer: Viewer | None) -> list[LayerData]:
+    """Give an RTSTRUCT or SEG file as labels layers on the grid of an open volume.
+
+    There is one, unless structures overlap: then as few as hold each of them whole.
 
     Raises
     ------
@@ -155,15 +157,19 @@ def _is_volume(layer: Layer) -> bool:
     )
 
 
-def _structures(header: DicomObject, on: Image, frame_of_reference: str) -> LayerData:
+def _structures(header: DicomObject, on: Image, frame_of_reference: str) -> list[LayerData]:
     from napari_ptx.docks.layers import structure_options
-    from napari_ptx.roi import read_instances
+    from napari_ptx.roi import read_layers
 
-    found = read_instances(header.path, on, frame_of_reference=frame_of_reference)
-    if found.image.notes:  # one message: several would hide each other
-        show_info(f"{header.path.name}: {'; '.join(found.image.notes)}")
-    return (
-        found.image.pixels.copy(),  # an Image cannot be painted on
-        structure_options(found, header.label or header.path.stem),
-        "labels",
-    )
+    found = read_layers(header.path, on, frame_of_reference=frame_of_reference)
+    if found[0].image.notes:  # one message: several would hide each other
+        show_info(f"{header.path.name}: {'; '.join(found[0].image.notes)}")
+    name = header.label or header.path.stem
+    return [
+        (
+            one.image.pixels.copy(),  # an Image cannot be painted on
+            structure_options(one, name if place == 1 else f"{name} {place}"),
+            "labels",
+        )
+        for place, one in enumerate(found, start=1)
+    ]

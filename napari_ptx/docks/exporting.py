@@ -22,7 +22,7 @@ from napari_ptx.study.export_formats import FORMATS
 _GROUPS = (
     ("Tables", ("long", "r")),
     ("Outlines and masks", ("imagej", "masks", "coco", "nifti", "nrrd")),
-    ("For a PACS: they carry the image's patient", ("seg", "sr")),
+    ("For a PACS (DICOM images only; the files name the patient)", ("seg", "sr")),
 )
 
 

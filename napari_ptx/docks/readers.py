@@ -60,7 +60,7 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
     for place in [path] if isinstance(path, str) else path:
         header = object_of(place) if _all_end_with(place, (".dcm",)) else None
         if header is not None:
-            read.append(read_structures(header, current_viewer()))
+            read += read_structures(header, current_viewer())
             continue
         image = read_image(place)
         for note in image.notes:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_ptx.roi.dicom_seg import read_seg, write_seg
     from napari_ptx.roi.dicom_sr import write_sr
     from napari_ptx.roi.imagej import read_imagej, read_named, write_imagej
-    from napari_ptx.roi.instances import Instances, Structure, read_apart, read_instances
+    from napari_ptx.roi.instances import Instances, Structure, masks_of, read_instances, read_layers
     from napari_ptx.roi.label_files import read_label_map
     from napari_ptx.roi.label_maps import Placement, write_nifti_labels, write_seg_nrrd
     from napari_ptx.roi.masks import read_mask, read_roi, write_mask
@@ -41,17 +41,18 @@ __all__ = [
     "RoiError",
     "Structure",
     "find_objects",
+    "masks_of",
     "measure",
     "measure_mask",
     "object_of",
     "overlap",
     "rasterise",
     "rasterise_window",
-    "read_apart",
     "read_coco",
     "read_imagej",
     "read_instances",
     "read_label_map",
+    "read_layers",
     "read_mask",
     "read_named",
     "read_roi",
@@ -74,7 +75,7 @@ _HOMES = {
     "dicom_seg": ("read_seg", "write_seg"),
     "dicom_sr": ("write_sr",),
     "imagej": ("read_imagej", "read_named", "write_imagej"),
-    "instances": ("Instances", "Structure", "read_apart", "read_instances"),
+    "instances": ("Instances", "Structure", "masks_of", "read_instances", "read_layers"),
     "label_files": ("read_label_map",),
     "label_maps": ("Placement", "write_nifti_labels", "write_seg_nrrd"),
     "masks": ("read_mask", "read_roi", "write_mask"),

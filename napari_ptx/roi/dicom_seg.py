@@ -73,34 +73,37 @@ def write_seg(path: Path | str, made: OutlineSet, source: Path | str) -> tuple[P
     """
     path, source = Path(path), Path(source)
     dataset = read_source(source, made)
-    placed = "FrameOfReferenceUID" in dataset
-    written = []
-    if made.frames == 1 or placed:
-        segmentation = _segmentation(dataset, made, None, source)
-        written.append(save(segmentation, path))
-    else:
-        for frame in made.drawn_frames:
-            segmentation = _segmentation(dataset, made, frame, source)
-            name = f"{path.stem}_frame{frame:03d}{path.suffix}"
-            written.append(save(segmentation, path.with_name(name)))
-    return tuple(written)
-
-
-def _segmentation(dataset: Any, made: OutlineSet, frame: int | None, source: Path) -> Any:
-    """Make one SEG: of one frame of several, or of the whole image."""
-    import highdicom
-    from pydicom.sr.codedict import codes
-
-    lesions = [
-        (number, outline.frame, mask)
-        for number, outline in made.lesions(frame)
-        if (mask := made.mask(number)).any()
-    ]
-    if not lesions:
+    whole = made.frames == 1 or "FrameOfReferenceUID" in dataset
+    files: list[tuple[Path, Any]] = []
+    for frame in (None,) if whole else made.drawn_frames:
+        lesions = [
+            (number, outline.frame, mask)
+            for number, outline in made.lesions(frame)
+            if (mask := made.mask(number)).any()
+        ]
+        if lesions:
+            name = path.name if frame is None else f"{path.stem}_frame{frame:03d}{path.suffix}"
+            made_file = _segmentation(dataset, made, lesions, frame, source)
+            files.append((path.with_name(name), made_file))
+    if not files:
         raise RoiError(
             f"No outline of {made.name} on {source.name} holds the centre of a pixel; there is "
             "no mask to write."
         )
+    return tuple(save(made_file, place) for place, made_file in files)
+
+
+def _segmentation(
+    dataset: Any,
+    made: OutlineSet,
+    lesions: list[tuple[int, int, NDArray[np.bool_]]],
+    frame: int | None,
+    source: Path,
+) -> Any:
+    """Make one SEG of lesions (number, frame, mask): of one frame of several, or of the image."""
+    import highdicom
+    from pydicom.sr.codedict import codes
+
     pages = 1 if frame is not None else made.frames
     pixels = np.zeros((pages, *made.shape, len(lesions)), np.uint8)
     for place, (_, page, mask) in enumerate(lesions):

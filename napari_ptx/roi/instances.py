@@ -20,9 +20,11 @@ from napari_ptx.image.types import Image
 from napari_ptx.roi.dicom_objects import text_of
 from napari_ptx.roi.segmentation import Planes, place_labels, read_segments
 from napari_ptx.roi.structure_set import read_structure_set
-from napari_ptx.roi.voxels import Part, choose, paint
+from napari_ptx.roi.voxels import Part, choose, pack, paint
 
 Read = TypeVar("Read")
+
+_OUTSIDE = "none of its segments lies within the image; give the series that it was drawn on"
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def read_instances(
     return found
 
 
-def read_apart(
+def read_layers(
     path: str | os.PathLike[str],
     on: Image,
     *,
@@ -123,20 +125,16 @@ def read_apart(
     frame_of_reference: str = "",
     decoder: Decoder | None = None,
     timeout: float = 600.0,
-) -> dict[str, NDArray[np.bool_]]:
-    """Read the structures of an RTSTRUCT or SEG file each by itself, so that overlap survives.
+) -> tuple[Instances, ...]:
+    """Read the structures of an RTSTRUCT or SEG file as label maps that together hold all.
 
-    Parameters and errors are those of ``read_instances``.
-
-    Returns
-    -------
-    dict
-        The mask ``(z, y, x)`` of each structure on the grid, by its name, in the order of the
-        file; names that occur again are numbered ("liver", "liver 2").
+    Where no structures overlap there is one map. Each structure goes, whole, into the first
+    map in which it covers no other, with its number in the file. Parameters and errors are
+    those of ``read_instances``.
     """
     place = Path(path).absolute()
-    found: dict[str, NDArray[np.bool_]] = (decoder or shared_decoder()).run(
-        "napari_ptx.roi.instances:load_apart",
+    found: tuple[Instances, ...] = (decoder or shared_decoder()).run(
+        "napari_ptx.roi.instances:load_layers",
         place,
         place,
         Grid.of(on),
@@ -145,6 +143,22 @@ def read_apart(
         timeout=timeout,
     )
     return found
+
+
+def masks_of(layers: Sequence[Instances]) -> dict[str, NDArray[np.bool_]]:
+    """Give the mask ``(z, y, x)`` of each structure in label maps, in the order of the file.
+
+    Names that occur again are numbered: "liver", "liver 2".
+    """
+    masks: dict[str, NDArray[np.bool_]] = {}
+    listed = [(one, layer.image.pixels) for layer in layers for one in layer.structures]
+    for structure, labels in sorted(listed, key=lambda held: held[0].number):
+        name, count = structure.name, 1
+        while name in masks:
+            count += 1
+            name = f"{structure.name} {count}"
+        masks[name] = labels == structure.number
+    return masks
 
 
 def load(
@@ -160,16 +174,17 @@ def load(
     return refusing(path, lambda: _quietly(_load, path, grid, structures, frame_of_reference))
 
 
-def load_apart(
+def load_layers(
     path: Path, grid: Grid, structures: Sequence[str] = (), frame_of_reference: str = ""
-) -> dict[str, NDArray[np.bool_]]:
-    """Read structures in this process, each by itself: what a ``Decoder`` runs in its child.
+) -> tuple[Instances, ...]:
+    """Read structures in this process as ``read_layers`` gives them.
 
     Raises
     ------
     ImageError
     """
-    return refusing(path, lambda: _quietly(_load_apart, path, grid, structures, frame_of_reference))
+    asked = (path, grid, structures, frame_of_reference)
+    return refusing(path, lambda: _quietly(_load_layers, *asked))
 
 
 def _quietly(read: Callable[..., Read], *args: Any) -> Read:
@@ -182,45 +197,48 @@ def _quietly(read: Callable[..., Read], *args: Any) -> Read:
 def _load(path: Path, grid: Grid, structures: Sequence[str], frame_of_reference: str) -> Instances:
     notes: list[str] = []
     kind, kept, planes = _parts(path, grid, structures, frame_of_reference, notes)
-    if planes is None:
-        labels = paint(kept, grid.shape, notes)
-    else:
-        labels = place_labels(paint(kept, planes.shape, notes), planes, grid, notes)
-    counts = np.bincount(labels.reshape(-1), minlength=len(kept) + 1)
-    image = replace(grid.image(labels), modality=kind, source=path, notes=tuple(notes))
-    return Instances(
-        image,
-        tuple(
-            Structure(number, part.name, int(counts[number]))
-            for number, part in enumerate(kept, start=1)
-        ),
-    )
+    labels = paint(kept, grid.shape if planes is None else planes.shape, notes)
+    numbered = list(enumerate((part.name for part in kept), start=1))
+    found = _placed(path, grid, kind, planes, labels, numbered, notes)
+    if not found.image.pixels.any():
+        raise Unreadable(_OUTSIDE)
+    return found
 
 
-def _load_apart(
+def _load_layers(
     path: Path, grid: Grid, structures: Sequence[str], frame_of_reference: str
-) -> dict[str, NDArray[np.bool_]]:
-    _, kept, planes = _parts(path, grid, structures, frame_of_reference, [])
-    masks: dict[str, NDArray[np.bool_]] = {}
-    for part in kept:
-        shape = grid.shape if planes is None else planes.shape
-        alone = np.zeros(int(np.prod(shape)), np.int16)
-        alone[part.voxels()] = 1
-        labels = alone.reshape(shape)
-        if planes is not None and labels.any():
-            labels = place_labels(labels, planes, grid, [])
-        elif planes is not None:
-            labels = np.zeros(grid.shape, np.int16)
-        name, count = part.name, 1
-        while name in masks:
-            count += 1
-            name = f"{part.name} {count}"
-        masks[name] = labels > 0
-    if not any(mask.any() for mask in masks.values()):
-        raise Unreadable(
-            "none of its structures has a voxel in the image; give the series that it was drawn on"
-        )
-    return masks
+) -> tuple[Instances, ...]:
+    notes: list[str] = []
+    kind, kept, planes = _parts(path, grid, structures, frame_of_reference, notes)
+    layers, listed = pack(kept, grid.shape if planes is None else planes.shape, notes)
+    found = [
+        _placed(path, grid, kind, planes, labels, numbered, notes)
+        for labels, numbered in zip(layers, listed, strict=True)
+    ]
+    if not any(one.image.pixels.any() for one in found):
+        raise Unreadable(_OUTSIDE)
+    said = tuple(dict.fromkeys(notes))
+    return tuple(replace(one, image=replace(one.image, notes=said)) for one in found)
+
+
+def _placed(
+    path: Path,
+    grid: Grid,
+    kind: str,
+    planes: Planes | None,
+    labels: NDArray[np.int16],
+    numbered: Sequence[tuple[int, str]],
+    notes: list[str],
+) -> Instances:
+    """Give a label map, brought to the grid, with the names of its labels."""
+    if planes is not None:
+        labels = place_labels(labels, planes, grid, notes)
+    most = max((number for number, _ in numbered), default=0)
+    counts = np.bincount(labels.reshape(-1), minlength=most + 1)
+    return Instances(
+        replace(grid.image(labels), modality=kind, source=path, notes=tuple(notes)),
+        tuple(Structure(number, name, int(counts[number])) for number, name in numbered),
+    )
 
 
 def _parts(

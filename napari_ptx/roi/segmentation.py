@@ -289,7 +289,7 @@ def place_labels(
     Raises
     ------
     Unreadable
-        No label lies within the grid.
+        The voxels are neither those of the grid nor on a regular one of their own.
     """
     exact = _exact(planes, grid)
     if exact is not None:
@@ -298,19 +298,14 @@ def place_labels(
             notes.append(
                 f"{lost} of {np.count_nonzero(labels)} labelled voxels lie outside of the image"
             )
-    else:
-        placed = _nearest(labels, planes, grid)
-        rows, columns = planes.shape[1:]
-        notes.append(
-            f"its voxels ({rows} x {columns} of {planes.spacing[0]:.3g} x {planes.spacing[1]:.3g} "
-            f"mm, {planes.step:.3g} mm apart) are not those of the image: each voxel took the "
-            "label of the nearest"
-        )
-    if not placed.any():
-        raise Unreadable(
-            "none of its segments lies within the image; give the series that it was drawn on"
-        )
-    return placed
+        return placed
+    rows, columns = planes.shape[1:]
+    notes.append(
+        f"its voxels ({rows} x {columns} of {planes.spacing[0]:.3g} x {planes.spacing[1]:.3g} "
+        f"mm, {planes.step:.3g} mm apart) are not those of the image: each voxel took the "
+        "label of the nearest"
+    )
+    return _nearest(labels, planes, grid)
 
 
 def _put(

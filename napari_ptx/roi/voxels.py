@@ -120,6 +120,45 @@ def paint(
     return labels.reshape(shape)
 
 
+def pack(
+    parts: Sequence[Part], shape: tuple[int, int, int], notes: list[str]
+) -> tuple[list[NDArray[np.int16]], list[list[tuple[int, str]]]]:
+    """Make as few label maps as hold every structure whole; those that overlap are apart.
+
+    Returns
+    -------
+    maps
+        Each structure is in one of them, as its number in the order of the parts, from 1.
+    listed
+        The numbers and names in each map.
+
+    Raises
+    ------
+    Unreadable
+        No structure has a voxel.
+    """
+    maps = [np.zeros(int(np.prod(shape)), np.int16)]
+    listed: list[list[tuple[int, str]]] = [[]]
+    for number, part in enumerate(parts, start=1):
+        voxels = part.voxels()
+        if not len(voxels):
+            notes.append(f"{part.name}: has no voxel")
+        free = (place for place, labels in enumerate(maps) if not labels[voxels].any())
+        place = next(free, len(maps))
+        if place == len(maps):
+            maps.append(np.zeros_like(maps[0]))
+            listed.append([])
+        maps[place][voxels] = number
+        listed[place].append((number, part.name))
+    if not maps[0].any():
+        raise Unreadable(
+            "none of its structures has a voxel in the image; give the series that it was drawn on"
+        )
+    if len(maps) > 1:
+        notes.append(f"structures overlap, and are therefore in {len(maps)} label maps")
+    return [labels.reshape(shape) for labels in maps], listed
+
+
 def check_frame(stated: str, expected: str, name: str = "") -> None:
     """Refuse structures in another patient frame; unknown frames pass.
 

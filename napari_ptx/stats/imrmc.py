@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -138,7 +139,7 @@ def from_imrmc(text: str) -> dict[str, list[Any]]:
 
 def _names(names: Iterable[str], what: str) -> list[str]:
     plain = [re.sub(r"[\s,]+", "_", name) for name in names]
-    twice = [name for name in plain if plain.count(name) > 1]
+    twice = [name for name, count in Counter(plain).items() if count > 1]
     if twice:
         raise StatsError(f"Two {what} would both be called {twice[0]!r} in iMRMC; rename one.")
     return plain

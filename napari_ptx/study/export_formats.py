@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_ptx.roi.outline_set import OutlineSet
 from napari_ptx.study.types import CaseInfo, Reading, StudyError
 
 if TYPE_CHECKING:
     from napari_ptx.roi.label_maps import Placement
+    from napari_ptx.roi.outline_set import OutlineSet
     from napari_ptx.study.study import Study
 
 
@@ -80,6 +80,8 @@ def check_formats(names: Sequence[str] | None) -> tuple[str, ...]:
 
 def outline_set(reading: Reading, case: CaseInfo) -> OutlineSet:
     """Give a reading as the exchange formats take it."""
+    from napari_ptx.roi.outline_set import OutlineSet
+
     return OutlineSet(
         case=reading.case,
         name=f"{reading.reader}, round {reading.round}" + (", aided" if reading.aided else ""),

@@ -25,7 +25,8 @@ def test_names_are_there_and_are_not_hidden_by_modules() -> None:
 def test_the_room_loads_nothing_heavy_before_it_is_used() -> None:
     code = (
         "import sys, napari_ptx.roi; napari_ptx.roi.Outline; "
-        "heavy = {'scipy', 'shapely', 'skimage', 'SimpleITK', 'PIL', 'tifffile', 'roifile'}; "
+        "heavy = {'scipy', 'shapely', 'skimage', 'SimpleITK', 'PIL', 'tifffile', 'roifile', "
+        "'highdicom'}; "
         "sys.exit(f'loaded: {sorted(heavy & set(sys.modules))}' if heavy & set(sys.modules) else 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
 
 from napari_ptx.image import Decoder, Image, ImageError, find_series, read_series
-from napari_ptx.roi import RoiError, rasterise, read_apart, read_instances, read_seg
+from napari_ptx.roi import RoiError, masks_of, rasterise, read_instances, read_layers, read_seg
 
 pytestmark = pytest.mark.data
 
@@ -99,7 +99,7 @@ def test_overlapping_segments_survive(
 ) -> None:
     """Against dcmqi's own conversion, which needs three label maps to hold them."""
     path = root / "dcmqi" / "partial_overlaps.dcm"
-    masks = read_apart(path, volumes["dcmqi/ct-3slice"], decoder=decoder)
+    masks = masks_of(read_layers(path, volumes["dcmqi/ct-3slice"], decoder=decoder))
     theirs = []
     for number in (1, 2, 3):
         labels = sitk.GetArrayFromImage(
@@ -128,7 +128,7 @@ def test_segmentations_without_their_series_are_what_highdicom_reads(
             np.zeros(held.spatial_shape, np.uint8), "zyx", tuple(geometry.spacing), True, "CT",
             origin=tuple(geometry.position), direction=tuple(map(tuple, columns.tolist())),
         )  # fmt: skip
-        masks = read_apart(root / name, image, decoder=decoder)
+        masks = masks_of(read_layers(root / name, image, decoder=decoder))
         assert len(masks) == held.array.shape[-1]
         most = theirs.get("MaximumFractionalValue", 1)
         for place, mask in enumerate(masks.values()):

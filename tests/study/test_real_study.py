@@ -70,7 +70,7 @@ def test_the_whole_record_and_its_images_verify(study: Study) -> None:
 
 def test_it_goes_out_whole(study: Study, tmp_path: Path) -> None:
     files = study.export(tmp_path / "out")
-    assert len(files) == 2 * 479 + 2
+    assert len(files) == 2 * 479 + 2 + 9
     with (tmp_path / "out" / "readings.csv").open(encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 479

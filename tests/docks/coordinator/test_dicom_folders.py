@@ -139,3 +139,24 @@ def test_a_segmentation_file_on_the_only_volume(
     (labels,) = viewer.open(str(path), plugin="napari-ptx")
     np.testing.assert_array_equal(labels.data, glands())
     assert list(labels.features["structure"]) == ["", "left", "right"]
+
+
+def test_structures_that_overlap_are_layers_one_above_the_other(
+    viewer: Viewer, examination: Path, tmp_path: Path, told: list[str]
+) -> None:
+    """One lies whole within the other, which a single labels layer could not show."""
+    viewer.open(str(examination / "3"), plugin="napari-ptx")
+    around = np.zeros(SHAPE, bool)
+    around[0:4, 0:4, 4:7] = True
+    inner, apart = glands() == 1, glands() == 2
+    frames = [(n, z, mask[z]) for n, mask in enumerate((around, inner, apart), 1) for z in range(5)]
+    names = ("thyroid", "left", "right")
+    path = segmentation(tmp_path / "seg.dcm", grid(), frames, names, series=LARGE)
+    below, above = viewer.open(str(path), plugin="napari-ptx")
+    np.testing.assert_array_equal(below.data, around + 3 * apart)
+    np.testing.assert_array_equal(above.data, 2 * inner)
+    assert [*below.features["structure"], *above.features["structure"]] == [
+        "", "thyroid", "right", "", "left",
+    ]  # fmt: skip
+    assert (below.name, above.name) == ("glands", "glands 2")
+    assert any("in 2 label maps" in said for said in told)
