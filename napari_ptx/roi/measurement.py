@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import shapely
@@ -52,7 +52,7 @@ class Measurement:
     centroid_y: float
     centroid_x: float
     bounding_box: tuple[float, float, float, float]
-    unit: Literal[mm, px]
+    unit: Literal["mm", "px"]
     max_diameter_ends: tuple[Point, Point]
     short_axis_ends: tuple[Point, Point]
 

@@ -125,7 +125,8 @@ def test_the_long_table_has_a_row_for_each_lesion(mixed: Study, tmp_path: Path) 
     mixed.export(tmp_path / "out", formats=["long"])
     table = pd.read_csv(tmp_path / "out" / "readings_long.csv", encoding="utf-8-sig")
     assert list(table.columns) == [
-        "case", "patient", "reader", "round", "lesion", "frame", "measurand", "value", "unit", "aided",
+        "case", "patient", "reader", "round", "lesion", "frame",
+        "measurand", "value", "unit", "aided",
     ]  # fmt: skip
     assert len(table) == 5 * 2 * 6
     for reading in mixed.readings():
