@@ -9,6 +9,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from napari_ptx.docks import recent, settings
+from napari_ptx.docks.amending import AmendDialog
 from napari_ptx.docks.doors import DoorsPage
 from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
@@ -20,6 +21,7 @@ from napari_ptx.errors import PtxError
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_ptx.study import Protocol
     from napari_ptx.study.types import RoundStatus
 
 STUDY_FILES = "Studies (*.ptx);;All files (*)"
@@ -64,6 +66,7 @@ class StudyDock(Dock):
         self.page.demo.connect(self.open_demo)
         self.page.new.connect(self.new_study)
         self.page.open.connect(self.choose_study)
+        self.page.amend.connect(self.amend)
         self.page.close_study.connect(self.hub.close_study)
         self.page.open_recent.connect(self.hub.open_study)
         self.page.verify_button.clicked.connect(self.verify)
@@ -162,6 +165,26 @@ class StudyDock(Dock):
         if session is not None:
             reason = self.page.reason if session.state == "sealed" else None
             self.hub.open_desk(session.reader, session.round, early_reason=reason)
+
+    def amend(self) -> AmendDialog | None:
+        """Ask what to change in the protocol, and why."""
+        if self.hub.study is None or self.hub.blinded:
+            return None
+        dialog = AmendDialog(self, self.hub.study)
+        dialog.chosen.connect(self._amend)
+        dialog.open()
+        return dialog
+
+    def _amend(self, protocol: Protocol, reason: str) -> None:
+        if self.hub.study is None:
+            return
+        try:
+            changed = self.hub.study.amend(protocol, reason)
+        except PtxError as error:
+            show_error(str(error))
+            return
+        show_info(f"The protocol is amended: {', '.join(changed)}.")
+        self.hub.record_changed()
 
     def open_agreement(self) -> None:
         """Show the Agreement dock."""
