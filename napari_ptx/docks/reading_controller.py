@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
+from napari_ptx.docks import second_look
 from napari_ptx.docks.activity import ActiveClock
 from napari_ptx.docks.case_view import CaseView
 from napari_ptx.docks.drawing import Outlines, Tool
@@ -122,7 +123,7 @@ class ReadingController:
     @property
     def editable(self) -> bool:
         """Whether the case at hand can be drawn on."""
-        return self.image is not None and not self.read_only
+        return self.image is not None and not self.read_only and not self.draft.locked
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
@@ -170,6 +171,9 @@ class ReadingController:
             "back": self.back,
             "forward": self.forward,
             "not_assessable": self.reason_wanted.emit,
+            "seen_yes": partial(second_look.say_seen, self, True),
+            "seen_no": partial(second_look.say_seen, self, False),
+            "take_aid": partial(second_look.take_aid, self),
         }
 
     # Opening a case
@@ -199,6 +203,7 @@ class ReadingController:
         self.reason = self.draft.not_assessable
         self.saved = True
         self.image = None
+        self.drawing.aid = self.draft.aid or ()
         self._live = None
         self._measured = {}
         ahead = (self.index + 1, self.index - 1)
@@ -217,7 +222,7 @@ class ReadingController:
         self.drawing.tool = Tool.OUTLINE
         code = self.cases[index].code
         self.case.show(self.image, code, self.draft.outlines, self.draft.view)
-        self.drawing.enabled = not self.read_only
+        self.drawing.enabled = self.editable
         self._clock.touch()
         self.changed.emit()
 
@@ -343,8 +348,14 @@ class ReadingController:
             return
         if self.image is None or self.drawing.close_polygon() or not self._settle():
             return
+        if self.draft.locked:
+            second_look.show_aid(self)
+            return
         if not self.drawing.outlines and self.reason is None:
             self.said.emit(DRAW_FIRST, "warning")
+            return
+        if second_look.unsaid(self):
+            self.said.emit(second_look.SEEN_FIRST, "warning")
             return
         view, seconds = self.case.describe(), self._clock.take()
         finished = self._try(
@@ -352,7 +363,9 @@ class ReadingController:
                 self.index, view=view, seconds=seconds, not_assessable=self.reason
             )
         )
-        if finished:
+        if finished and second_look.answering(self):
+            second_look.show_aid(self)
+        elif finished:
             self._next()
 
     def finish_session(self) -> None:
