@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from napari_ptx.docks.doors import DoorsPage
 from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour
+from napari_ptx.docks.pin_dialog import PinDialog
 from napari_ptx.docks.study_page import BlindPage, StudyPage
 from napari_ptx.docks.wizard import StudyWizard
 from napari_ptx.errors import PtxError
@@ -164,7 +167,18 @@ class StudyDock(Dock):
         session = self.page.table.current()
         if session is not None:
             reason = self.page.reason if session.state == "sealed" else None
-            self.hub.open_desk(session.reader, session.round, early_reason=reason)
+            begin = partial(self.hub.open_desk, session.reader, session.round, reason)
+            self.with_pin(session.reader, begin)
+
+    def with_pin(self, reader: str, go_on: Callable[[str | None], object]) -> PinDialog | None:
+        """Ask a reader's PIN, where they have one, and go on with it."""
+        if self.hub.study is None or not self.hub.study.has_pin(reader):
+            go_on(None)
+            return None
+        dialog = PinDialog(self, self.hub.study, reader)
+        dialog.right.connect(go_on)
+        dialog.open()
+        return dialog
 
     def amend(self) -> AmendDialog | None:
         """Ask what to change in the protocol, and why."""
@@ -209,9 +223,13 @@ class StudyDock(Dock):
         return dialog
 
     def _import(self, reader: str, round: int, table: Path, threshold: float | None) -> None:
-        if self.hub.study is not None:
-            self._start("import", "Importing readings", "napari_ptx.docks.tasks:import_readings",
-                        self.hub.study.path, reader, round, table, threshold)  # fmt: skip
+        def go_on(pin: str | None) -> None:
+            if self.hub.study is not None:
+                self._start("import", "Importing readings",
+                            "napari_ptx.docks.tasks:import_readings", self.hub.study.path,
+                            reader, round, table, threshold, pin)  # fmt: skip
+
+        self.with_pin(reader, go_on)
 
     def choose_export(self) -> None:
         """Ask for a folder and export the study into it."""

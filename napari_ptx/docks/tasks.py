@@ -157,13 +157,16 @@ def import_readings(
     round: int,
     table: Path,
     threshold: float | None,
+    pin: str | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Import finished readings and give their number."""
     from napari_ptx.study import Study
 
     with Study.open(path) as study:
-        return study.import_readings(reader, round, table, threshold=threshold, progress=progress)
+        return study.import_readings(
+            reader, round, table, threshold=threshold, pin=pin, progress=progress
+        )
 
 
 def export(path: Path, folder: Path, progress: Progress | None = None) -> list[Path]:

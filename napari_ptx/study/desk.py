@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import amendments, ledger, opening, paths
+from napari_ptx.study import amendments, ledger, opening, paths, pins
 from napari_ptx.study.drafts import Fold, fold
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
@@ -53,6 +53,7 @@ class Desk:
         *,
         clock: Clock,
         early_reason: str | None = None,
+        pin: str | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -69,9 +70,11 @@ class Desk:
                 self._idle_seconds = protocol.idle_seconds
                 self._aided = protocol.design == "aided"
                 self._asks_seen = protocol.ask_seen and round > 1
+            pins.check_pin(store, reader, pin, clock)
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)
             opening.open_round(store, protocol, self._key, clock, early_reason)
+            opening.note_clock(store, self._key, clock)
             self._load()
             undo.pop_all()
 
