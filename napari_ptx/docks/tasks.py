@@ -187,13 +187,13 @@ def verify(path: Path, progress: Progress | None = None) -> tuple[Problem, ...]:
         return study.verify()
 
 
-def compare(path: Path, progress: Progress | None = None) -> Agreement:
+def compare(path: Path, aided: bool = False, progress: Progress | None = None) -> Agreement:
     """Compute the agreement between and within the readers of a study."""
     from napari_ptx.study import Study
     from napari_ptx.study.agreement import agreement
 
     with Study.open(path) as study:
-        return agreement(study, progress=progress)
+        return agreement(study, aided=aided, progress=progress)
 
 
 def save(result: Agreement, folder: Path, progress: Progress | None = None) -> int:
@@ -204,7 +204,11 @@ def save(result: Agreement, folder: Path, progress: Progress | None = None) -> i
 
 
 def show_case(
-    path: Path, case: str, labels: tuple[str, ...], progress: Progress | None = None
+    path: Path,
+    case: str,
+    labels: tuple[str, ...],
+    aided: bool = False,
+    progress: Progress | None = None,
 ) -> ShownCase:
     """Read one case, and its outlines in the readings of these labels."""
     from napari_ptx.study import Study
@@ -214,7 +218,7 @@ def show_case(
     with Study.open(path) as study:
         outlines = {
             label: reading.outlines
-            for reading in study.readings()
+            for reading in study.readings(aided=aided)
             if reading.case == case
             and (label := reading_label(reading.reader, reading.round)) in labels
         }
