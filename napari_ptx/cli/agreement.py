@@ -37,21 +37,18 @@ def agreement(
     """
     from napari_ptx.study import Study
     from napari_ptx.study.agreement import agreement as compare
-    from napari_ptx.study.planning import outlook
 
     with running("Comparing readings") as progress, Study.open(study) as opened:
         result = compare(opened, confidence=confidence, aided=aided, progress=progress)
-        more = outlook(opened, aided=aided)
         if folder is not None:
             from napari_ptx.study.agreement_files import write_agreement
 
             written = write_agreement(result, folder)
     if json:
-        answer = {**result.to_json(), "outlook": [vars(one) for one in more]}
-        typer.echo(json_format.dumps(answer, indent=2, allow_nan=False))
+        typer.echo(json_format.dumps(result.to_json(), indent=2, allow_nan=False))
         return
     show(result)
-    for one in more:
+    for one in result.outlook:
         console().print(one.sentence, highlight=False, markup=False)
     if folder is not None:
         console().print(f"\n{len(written)} files in {folder}", highlight=False)

@@ -123,6 +123,8 @@ def import_readings(
     """
     from napari_ptx.study import Study
 
+    with Study.open(study) as opened:
+        pin = study_protocol.ask_pin(opened, reader)
     with running("Importing readings") as progress, Study.open(study) as opened:
         count = opened.import_readings(
             reader,
@@ -131,6 +133,7 @@ def import_readings(
             threshold=threshold,
             invert=invert,
             replace=replace,
+            pin=pin,
             progress=progress,
         )
     if json:

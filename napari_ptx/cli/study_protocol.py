@@ -124,6 +124,34 @@ def amend(
     console().print(f"Amended: {', '.join(changed)}", highlight=False, markup=False)
 
 
+def pin(
+    study: File,
+    reader: Annotated[str, typer.Option(help="Whose PIN.")],
+    clear: Annotated[bool, typer.Option("--clear", help="Take the PIN away.")] = False,
+) -> None:
+    """Set a reader's PIN; it is asked when a session of that reader is opened.
+
+    It keeps colleagues from reading under each other's names by mistake. It does not
+    protect the file: whoever can open it can read and change it, and clear the PIN.
+    """
+    from napari_ptx.study import Study
+
+    with Study.open(study) as opened:
+        new = None
+        if not clear:
+            new = typer.prompt(f"New PIN of {reader}", hide_input=True, confirmation_prompt=True)
+        opened.set_pin(reader, new)
+    said = "has a PIN now" if new is not None else "has no PIN any more"
+    console().print(f"{reader} {said}", highlight=False, markup=False)
+
+
+def ask_pin(study: Study, reader: str) -> str | None:
+    """Ask for a reader's PIN, where they have one."""
+    if not study.has_pin(reader):
+        return None
+    return str(typer.prompt(f"PIN of {reader}", hide_input=True))
+
+
 def _about(study: Study) -> dict[str, Any]:
     return {
         "study": study.name,
@@ -180,3 +208,4 @@ def register(app: typer.Typer) -> None:
     """Add the commands to those of ``napari-ptx study``."""
     app.command("protocol")(protocol)
     app.command("amend")(amend)
+    app.command("pin")(pin)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtWidgets import (
     QApplication,
     QFileDialog,
@@ -84,6 +84,7 @@ class AgreementDock(Dock):
         self.save_button.clicked.connect(self._choose_folder)
         self.figure_button.clicked.connect(self._choose_figure)
         self.page.case_chosen.connect(self.open_case)
+        self.page.aided.toggled.connect(self._aided_toggled)
         self.job.finished.connect(self._job_finished)
         self.job.stopped.connect(self._job_stopped)
         self.loader.finished.connect(self._case_read)
@@ -164,8 +165,16 @@ class AgreementDock(Dock):
         self._stale = False
         self._show("Comparing the readings.")
         self.job.start("compare", "Comparing the readings", "napari_ptx.docks.tasks:compare",
-                       self.hub.study.path)  # fmt: skip
+                       self.hub.study.path, self._aided)  # fmt: skip
         self._update_buttons()
+
+    @property
+    def _aided(self) -> bool:
+        """Whether the readings with the model's outline are compared."""
+        study = self.hub.study
+        with_model = study is not None and study.protocol.design == "aided"
+        self.page.aided.setVisible(with_model)
+        return with_model and self.page.aided.isChecked()
 
     def _job_finished(self, name: str, value: Any) -> None:
         if name == "save":
@@ -185,7 +194,14 @@ class AgreementDock(Dock):
     def _job_stopped(self, name: str, sentence: str) -> None:
         if name == "compare":
             self._show(sentence or "Cancelled.")
+            # The tick is hidden with the page: the next try is without the model.
+            with QSignalBlocker(self.page.aided):
+                self.page.aided.setChecked(False)
         self._update_buttons()
+
+    def _aided_toggled(self, _: bool) -> None:
+        self._record_changed()
+        self.compute()
 
     def _record_changed(self) -> None:
         self._stale = True
@@ -212,7 +228,7 @@ class AgreementDock(Dock):
         assert self.hub.study is not None
         self.loader.start(
             self._wanted, f"Opening case {self._wanted}", "napari_ptx.docks.tasks:show_case",
-            self.hub.study.path, self._wanted, self.page.labels,
+            self.hub.study.path, self._wanted, self.page.labels, self._aided,
         )  # fmt: skip
 
     def _case_read(self, case: str, shown: ShownCase) -> None:

@@ -51,6 +51,9 @@ class AgreementPage(QWidget):
         self.by_patient.setToolTip(
             "Interval by a bootstrap of patients: images of one patient are not independent"
         )
+        self.aided = QCheckBox("with the model")
+        self.aided.setToolTip("Compare the readings with the model's outline, not those without")
+        self.aided.hide()
         self.title = hint()
         self.title.setWordWrap(False)
         self.title.setToolTip("The form of the intraclass correlation, in both namings")
@@ -86,6 +89,7 @@ class AgreementPage(QWidget):
         pickers.addWidget(self.measurand, 1)
         top = QHBoxLayout()
         top.addWidget(self.title, 1)
+        top.addWidget(self.aided)
         top.addWidget(self.by_patient)
         self._split = QSplitter(Qt.Orientation.Vertical)
         self._split.addWidget(self.tabs)
@@ -210,7 +214,10 @@ class AgreementPage(QWidget):
             self.table.show_cases(cases, row["unit"], self._result.settings["unit"])
         by_patient = self.by_patient.isChecked()
         self.title.setText(words.title(row, by_patient=by_patient))
-        self.summary.setText(words.summary(row, mine, self._result.settings, by_patient=by_patient))
+        lines = [words.summary(row, mine, self._result.settings, by_patient=by_patient)]
+        lines += words.without_recalled(row, self._result.unrecalled)
+        lines += words.outlook(row, self._result.outlook)
+        self.summary.setText("<br>".join(lines))
         self.redraw()
 
     def _dot_picked(self, place: int) -> None:

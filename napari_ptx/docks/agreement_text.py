@@ -7,12 +7,14 @@ result has loaded it, and the dock opens without pandas and scipy.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from napari_ptx.study.planning import Outlook
 
 
 def comparison_text(name: str) -> str:
@@ -86,6 +88,35 @@ def summary(
             f"HD95 {amount(overlap['hd95'].median())} {settings['unit']}"
         )
     return "<br>".join(lines)
+
+
+def without_recalled(row: Mapping[str, Any], unrecalled: pd.DataFrame) -> list[str]:
+    """Say what a comparison of two rounds is without the cases that were remembered."""
+    mine = unrecalled[
+        (unrecalled["comparison"] == row["comparison"])
+        & (unrecalled["measurand"] == row["measurand"])
+    ]
+    if not len(mine):
+        return []
+    left = mine.iloc[0]
+    cases = "case" if left["recalled"] == 1 else "cases"
+    return [
+        f"without {left['recalled']} remembered {cases}: <b>{_icc(left['icc'])}</b> "
+        f"({_icc(left['low'])} to {_icc(left['high'])})"
+    ]
+
+
+def outlook(row: Mapping[str, Any], stands: Sequence[Outlook]) -> list[str]:
+    """Say how many more cases the comparison needs, where the protocol judges by it."""
+    for one in stands:
+        if (one.comparison, one.label) == (row["comparison"], row["label"]) and one.more != 0:
+            if one.more is None:
+                return [f"no number of cases like these clears {one.threshold:.2f}"]
+            cases = "case" if one.more == 1 else "cases"
+            beyond = one.n + one.more - one.possible
+            short = f", {beyond} more than there are" if beyond > 0 else ""
+            return [f"<b>{one.more} more {cases}</b> like these until it clears{short}"]
+    return []
 
 
 def amount(value: float, *, sign: bool = False) -> str:

@@ -16,7 +16,7 @@ from psygnal import Signal
 
 from napari_ptx.docks import compat, gestures
 from napari_ptx.docks.compat import Ink, InkLine, Mouse, Pointer
-from napari_ptx.docks.layers import OUTLINE, PREVIEW, SELECTED
+from napari_ptx.docks.layers import AID, OUTLINE, PREVIEW, SELECTED
 from napari_ptx.roi import RoiError, edit
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class Drawing:
     ----------
     outlines
         All outlines of the case, of every frame.
+    aid
+        A model's outlines, which lie under the reader's and cannot be touched.
     selected
         Index of the lesion that smooth and delete act on, or ``None``.
     brush
@@ -75,6 +77,7 @@ class Drawing:
         self.viewer = viewer
         self.image: Image | None = None
         self.outlines: Outlines = ()
+        self.aid: Outlines = ()
         self.selected: int | None = None
         self._enabled = False
         self.brush: float | None = None
@@ -384,7 +387,9 @@ class Drawing:
             return
         hand = self._gesture.lines() if self._gesture is not None else ()
         replaced = self._gesture.replaces if self._gesture is not None else None
-        lines = [
+        frame = self.frame
+        lines = [InkLine(ring, AID) for one in self.aid if one.frame == frame for ring in one.rings]
+        lines += [
             InkLine(ring, SELECTED if index == self.selected else OUTLINE)
             for index in self._in_frame
             if index != replaced

@@ -130,13 +130,15 @@ class Hub:
 
     # The desk
 
-    def open_desk(self, reader: str, round: int, early_reason: str | None = None) -> Desk | None:
+    def open_desk(
+        self, reader: str, round: int, early_reason: str | None = None, pin: str | None = None
+    ) -> Desk | None:
         """Begin or resume a reader's session and raise the Reading dock."""
         if self.study is None:
             return None
         self.close_desk()
         try:
-            self.desk = self.study.desk(reader, round, early_reason=early_reason)
+            self.desk = self.study.desk(reader, round, early_reason=early_reason, pin=pin)
         except PtxError as error:
             show_error(str(error))
             return None

@@ -81,6 +81,9 @@ READING: tuple[Shortcut, ...] = (
     Shortcut("PageUp", "back", "Back to the case before", "case"),
     Shortcut("PageDown", "forward", "On to the next case without finishing", "case"),
     Shortcut("N", "not_assessable", "Not assessable, with a reason", "case"),
+    Shortcut("Y", "seen_yes", "Seen before: yes (second round, where it is asked)", "case"),
+    Shortcut("U", "seen_no", "Seen before: no", "case"),
+    Shortcut("M", "take_aid", "Take over the model's outline, where one is shown", "case"),
 )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 SELECTED = "#ffe028"
 """Yellow: stands out on grey, on dark and on bright tissue, and to the colour-blind."""
 OUTLINE = "#ff9a3c"
+AID = "#ff6ae0"
 PREVIEW = "#4de3ff"
 
 _AXES = {"y": "y", "x": "x", "z": "z", "t": "frame"}

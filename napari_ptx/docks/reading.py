@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import (
-    QHBoxLayout,
+    QGridLayout,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_ptx.docks import compat, keys
+from napari_ptx.docks import compat, keys, second_look
 from napari_ptx.docks.parts import Dock, heading, hint
 from napari_ptx.docks.reading_controller import ReadingController
 from napari_ptx.docks.reading_page import ReadingPage
@@ -33,6 +33,8 @@ LIVE_MS = 60
 FINISH = "Finish and next  Enter"
 FINISH_LAST = "Finish case  Enter"
 NEXT = "Next  Enter"
+LOCK = "Lock and show the model's outline"
+SHOW_AID = "Show the model's outline"
 NO_SESSION = (
     "Open a study in the Study dock, choose a reader and a round, and press Start reading. "
     "The cases then come one after the other."
@@ -97,11 +99,11 @@ class ReadingDock(Dock):
         self._skip = self._step("Skip \N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}", "forward")
         self.primary.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.primary.clicked.connect(self._primary_clicked)
-        steps = QHBoxLayout()
+        self._steps = steps = QGridLayout()
         steps.setSpacing(4)
-        steps.addWidget(self._back)
-        steps.addWidget(self._skip)
-        steps.addWidget(self.primary, 1)
+        steps.setColumnStretch(2, 1)
+        for place, widget in enumerate((self._back, self._skip, self.primary)):
+            steps.addWidget(widget, 0, place)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(10, 8, 10, 8)
         layout.addWidget(self._pages, 1)
@@ -192,10 +194,18 @@ class ReadingDock(Dock):
         if self._pages.currentWidget() is self._empty:
             self._pages.setCurrentWidget(self.page)
         self.page.show_session(controller)
+        # The long words of an aided session have a row of their own.
+        place = (1, 0, 1, 3) if controller.desk.aided else (0, 2, 1, 1)
+        self._steps.addWidget(self.primary, *place)
         self._back.setEnabled(controller.index > 0)
         self._skip.setEnabled(controller.index < len(controller.cases) - 1)
         if controller.read_only:
             self._set_primary(NEXT, "Open the next case (Enter)")
+        elif controller.draft.locked:
+            self._set_primary(SHOW_AID, "Your answer is locked; see the model's (Enter)")
+        elif second_look.answering(controller):
+            tip = "Your answer cannot change any more; then see the model's (Enter)"
+            self._set_primary(LOCK, tip)
         elif not set(controller.unfinished) - {controller.index}:
             self._set_primary(FINISH_LAST, "Finish this case; it is the last one (Enter)")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari_ptx.docks import second_look
 from napari_ptx.docks.drawing import Tool
 
 if TYPE_CHECKING:
@@ -77,4 +78,7 @@ class Actions:
             "not_assessable": session.reason_wanted.emit,
             "finish_session": session.finish_session,
             "save_again": session.save_again,
+            "seen_yes": partial(second_look.say_seen, session, True),
+            "seen_no": partial(second_look.say_seen, session, False),
+            "take_aid": partial(second_look.take_aid, session),
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_error
 from psygnal import Signal
 
-from napari_ptx.docks import settings
+from napari_ptx.docks import second_look, settings
 from napari_ptx.docks.case_view import CaseView
 from napari_ptx.docks.drawing import Outlines, Tool
 from napari_ptx.docks.keeping import Keeper, View, rescue
@@ -73,10 +73,10 @@ class ReadingController:
         self.saved = True
         self.case = CaseView(viewer, focus=focus)
         self.drawing = self.case.drawing
-        self.drawing.committed.connect(self._record)
+        self.drawing.committed.connect(self.record)
         self.drawing.preview.connect(self._preview)
         self.drawing.selection_changed.connect(self.changed)
-        self.drawing.refused.connect(self._refused)
+        self.drawing.refused.connect(self.refused)
         self.drawing.help_wanted.connect(self.help_wanted)
         self.keeper = Keeper(self.case, desk.idle_seconds, self._look)
         self.actions = Actions(self)
@@ -129,7 +129,7 @@ class ReadingController:
     @property
     def editable(self) -> bool:
         """Whether the case at hand can be drawn on."""
-        return self.image is not None and not self.read_only
+        return self.image is not None and not self.read_only and not self.draft.locked
 
     @property
     def lesions(self) -> tuple[Lesion, ...]:
@@ -166,7 +166,7 @@ class ReadingController:
             else:
                 self.desk.go(index, view=view, seconds=seconds, action=called)
 
-        if self.read_only or self.keeper.write(leave, self._refuse):
+        if self.read_only or self.keeper.write(leave, self.refuse):
             self.index = index
             self._open()
 
@@ -184,6 +184,7 @@ class ReadingController:
         self.reason = self.draft.not_assessable
         self.saved = True
         self.image = None
+        self.drawing.aid = self.draft.aid or ()
         self._live = None
         self._measured = {}
         ahead = (self.index + 1, self.index - 1)
@@ -202,7 +203,7 @@ class ReadingController:
         self.drawing.tool = Tool.OUTLINE
         code = self.cases[index].code
         self.case.show(self.image, code, self.draft.outlines, self.draft.view)
-        self.drawing.enabled = not self.read_only
+        self.drawing.enabled = self.editable
         self.keeper.opened()
         self.changed.emit()
 
@@ -249,20 +250,20 @@ class ReadingController:
             kept = [one for i, one in enumerate(self.drawing.outlines) if i != index]
             self.drawing.cancel()
             self.drawing.show(kept)
-            self._record(self.drawing.outlines, "delete")
+            self.record(self.drawing.outlines, "delete")
 
     def clear(self) -> None:
         """Delete all lesions of the case."""
         if self.editable and self.drawing.outlines:
             self.drawing.show(())
-            self._record((), "clear")
+            self.record((), "clear")
 
     def scale_brush(self, factor: float) -> None:
         """Make the stretch of line that a push moves longer or shorter."""
         self.drawing.brush = min(max(self.drawing.push_radius * factor, 1.0), 500.0)
         self.said.emit(f"Push: {self.drawing.brush:.0f} pixels to either side.", "info")
 
-    def _record(self, outlines: Outlines, action: str) -> bool:
+    def record(self, outlines: Outlines, action: str) -> bool:
         """Put a finished stroke into the record; on disk when this returns."""
         self.case.outlines_changed()
         self.reason = None
@@ -271,7 +272,7 @@ class ReadingController:
         def keep(view: View, seconds: float) -> None:
             self.draft = self.desk.record(self.index, outlines, action, view, seconds)
 
-        if self.keeper.write(keep, self._refuse):
+        if self.keeper.write(keep, self.refuse):
             self.saved = True
             self.said.emit("", "info")
         self.changed.emit()
@@ -283,7 +284,7 @@ class ReadingController:
         def take(view: View, seconds: float) -> None:
             self.draft = step(self.index, view=view, seconds=seconds, action=how)
 
-        if self.keeper.write(take, self._refuse):
+        if self.keeper.write(take, self.refuse):
             self.said.emit("", "info")
             self.reason = self.draft.not_assessable
             after = self.draft.outlines
@@ -300,7 +301,7 @@ class ReadingController:
         self._live = outlines
         self.measured.emit()
 
-    def _refused(self, sentence: str) -> None:
+    def refused(self, sentence: str) -> None:
         self.said.emit(sentence, "warning")
 
     # Looking
@@ -327,8 +328,14 @@ class ReadingController:
             return
         if self.image is None or self.drawing.close_polygon() or not self._settle():
             return
+        if self.draft.locked:
+            second_look.show_aid(self)
+            return
         if not self.drawing.outlines and self.reason is None:
             self.said.emit(DRAW_FIRST, "warning")
+            return
+        if second_look.unsaid(self):
+            self.said.emit(second_look.SEEN_FIRST, "warning")
             return
         how, reason = self.actions.how, self.reason
 
@@ -337,7 +344,11 @@ class ReadingController:
                 self.index, view=view, seconds=seconds, not_assessable=reason, action=how
             )
 
-        if self.keeper.write(keep, self._refuse):
+        if not self.keeper.write(keep, self.refuse):
+            return
+        if second_look.answering(self):
+            second_look.show_aid(self)
+        else:
             self._next()
 
     def finish_session(self) -> None:
@@ -345,7 +356,7 @@ class ReadingController:
         try:
             self.desk.close_session()
         except PtxError as error:
-            self._refuse(error.message)
+            self.refuse(error.message)
         else:
             self.drawing.cancel()
             self.drawing.enabled = False
@@ -378,12 +389,12 @@ class ReadingController:
     def _settle(self) -> bool:
         """Give up a line in hand and write what could not be written; tell whether all is safe."""
         self.drawing.cancel()
-        return self.saved or self._record(self.drawing.outlines, "draw")
+        return self.saved or self.record(self.drawing.outlines, "draw")
 
     def _keep_view(self) -> None:
         """Record where the reader looked, and for how long, without another stroke."""
         if self.image is not None and not self.read_only and self._settle():
-            self.keeper.write(partial(self._write_look, "pause"), self._refuse)
+            self.keeper.write(partial(self._write_look, "pause"), self.refuse)
 
     def _look(self, view: View, seconds: float, what: str) -> None:
         """Record a view that has lasted."""
@@ -393,7 +404,8 @@ class ReadingController:
     def _write_look(self, what: str, view: View, seconds: float) -> None:
         self.desk.go(self.index, view=view, seconds=seconds, action=what)
 
-    def _refuse(self, sentence: str) -> None:
+    def refuse(self, sentence: str) -> None:
+        """Say why a step could not be taken."""
         """Say why a step could not be taken."""
         self.said.emit(sentence, "error")
 

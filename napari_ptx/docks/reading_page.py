@@ -26,6 +26,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import keys
 from napari_ptx.docks.drawing import Tool
+from napari_ptx.docks.layers import AID
 from napari_ptx.docks.lesion_list import LesionList, quiet
 from napari_ptx.docks.parts import colour, heading, hint
 from napari_ptx.docks.reading_controller import REASONS
@@ -122,6 +123,13 @@ class ReadingPage(QWidget):
         self.reason.view().setMinimumWidth(REASON_WIDTH)
         self.reason.setToolTip("Why this case cannot be outlined")
         self.reason.activated.connect(self._reason_clicked)
+        self.seen_text = QLabel("Seen before?")
+        self.seen_text.setToolTip("Whether you remember this case from the first round")
+        self.seen_yes = self._answer("Yes", "seen_yes", "I remember this case")
+        self.seen_no = self._answer("No", "seen_no", "I do not remember this case")
+        self.aid_text = QLabel()
+        self.aid_text.setToolTip("Your own answer is locked; this is the reading with the model")
+        self.take_aid = self._button("Take over", "take_aid", "Take the model's outline over")
         self.message = hint()
         self.end = self._end_box()
         self.help = self._button("?", "help", "All keys")
@@ -140,6 +148,14 @@ class ReadingPage(QWidget):
         button.setText(f"{tool.capitalize()}  {keys.label(action)}")
         button.setCheckable(True)
         button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._prepare(button, action, tip)
+        return button
+
+    def _answer(self, text: str, action: str, tip: str) -> QToolButton:
+        button = QToolButton()
+        button.setText(f"{text}  {keys.label(action)}")
+        button.setCheckable(True)
+        button.setMinimumWidth(70)
         self._prepare(button, action, tip)
         return button
 
@@ -180,6 +196,8 @@ class ReadingPage(QWidget):
         layout.addLayout(_row(self.frame_label, None, self.frame_back, self.frame_on))
         layout.addLayout(_row(self.contrast, None, self.reset))
         layout.addLayout(_row(self.unassessable, (self.reason, 1)))
+        layout.addLayout(_row(self.seen_text, None, self.seen_yes, self.seen_no))
+        layout.addLayout(_row(self.aid_text, None, self.take_aid))
         layout.addWidget(self.message)
         layout.addWidget(self.end)
 
@@ -212,6 +230,7 @@ class ReadingPage(QWidget):
         self.smooth.setEnabled(editable and drawing.selected is not None)
         self.clear.setEnabled(editable and some)
         self._show_reason(controller)
+        self._show_seen_and_aid(controller)
         self.show_lesions(controller)
         self._show_frames(controller)
         self._show_end(controller)
@@ -285,6 +304,23 @@ class ReadingPage(QWidget):
             self.reason.setCurrentIndex(self.reason.findText(reason) if reason else 0)
         self.unassessable.setEnabled(controller.editable)
         self.reason.setEnabled(controller.editable and controller.reason is not None)
+
+    def _show_seen_and_aid(self, controller: ReadingController) -> None:
+        asked, recalled = controller.desk.asks_seen, controller.draft.recalled
+        for widget in (self.seen_text, self.seen_yes, self.seen_no):
+            widget.setVisible(asked)
+            widget.setEnabled(not controller.read_only)
+        self.seen_yes.setChecked(recalled is True)
+        self.seen_no.setChecked(recalled is False)
+        aid = controller.draft.aid
+        self.aid_text.setVisible(aid is not None)
+        self.take_aid.setVisible(bool(aid))
+        self.take_aid.setEnabled(controller.editable)
+        self.aid_text.setText(
+            f"<span style='color: {AID}'>■</span> the model's outline"
+            if aid
+            else "The model found nothing here"
+        )
 
     def _show_frames(self, controller: ReadingController) -> None:
         image = controller.image

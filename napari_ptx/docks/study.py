@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +11,13 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from napari_ptx.docks import recent, settings
+from napari_ptx.docks.amending import AmendDialog
 from napari_ptx.docks.doors import DoorsPage
 from napari_ptx.docks.exporting import ExportDialog
 from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, colour
+from napari_ptx.docks.pin_dialog import PinDialog
 from napari_ptx.docks.study_page import BlindPage, StudyPage
 from napari_ptx.docks.wizard import StudyWizard
 from napari_ptx.errors import PtxError
@@ -21,6 +25,7 @@ from napari_ptx.errors import PtxError
 if TYPE_CHECKING:
     from napari import Viewer
 
+    from napari_ptx.study import Protocol
     from napari_ptx.study.relink import Relinked
     from napari_ptx.study.types import RoundStatus
 
@@ -66,6 +71,7 @@ class StudyDock(Dock):
         self.page.demo.connect(self.open_demo)
         self.page.new.connect(self.new_study)
         self.page.open.connect(self.choose_study)
+        self.page.amend.connect(self.amend)
         self.page.close_study.connect(self.hub.close_study)
         self.page.open_recent.connect(self.hub.open_study)
         self.page.verify_button.clicked.connect(self.verify)
@@ -165,7 +171,38 @@ class StudyDock(Dock):
         session = self.page.table.current()
         if session is not None:
             reason = self.page.reason if session.state == "sealed" else None
-            self.hub.open_desk(session.reader, session.round, early_reason=reason)
+            begin = partial(self.hub.open_desk, session.reader, session.round, reason)
+            self.with_pin(session.reader, begin)
+
+    def with_pin(self, reader: str, go_on: Callable[[str | None], object]) -> PinDialog | None:
+        """Ask a reader's PIN, where they have one, and go on with it."""
+        if self.hub.study is None or not self.hub.study.has_pin(reader):
+            go_on(None)
+            return None
+        dialog = PinDialog(self, self.hub.study, reader)
+        dialog.right.connect(go_on)
+        dialog.open()
+        return dialog
+
+    def amend(self) -> AmendDialog | None:
+        """Ask what to change in the protocol, and why."""
+        if self.hub.study is None or self.hub.blinded:
+            return None
+        dialog = AmendDialog(self, self.hub.study)
+        dialog.chosen.connect(self._amend)
+        dialog.open()
+        return dialog
+
+    def _amend(self, protocol: Protocol, reason: str) -> None:
+        if self.hub.study is None:
+            return
+        try:
+            changed = self.hub.study.amend(protocol, reason)
+        except PtxError as error:
+            show_error(str(error))
+            return
+        show_info(f"The protocol is amended: {', '.join(changed)}.")
+        self.hub.record_changed()
 
     def open_agreement(self) -> None:
         """Show the Agreement dock."""
@@ -208,9 +245,13 @@ class StudyDock(Dock):
         return dialog
 
     def _import(self, reader: str, round: int, table: Path, threshold: float | None) -> None:
-        if self.hub.study is not None:
-            self._start("import", "Importing readings", "napari_ptx.docks.tasks:import_readings",
-                        self.hub.study.path, reader, round, table, threshold)  # fmt: skip
+        def go_on(pin: str | None) -> None:
+            if self.hub.study is not None:
+                self._start("import", "Importing readings",
+                            "napari_ptx.docks.tasks:import_readings", self.hub.study.path,
+                            reader, round, table, threshold, pin)  # fmt: skip
+
+        self.with_pin(reader, go_on)
 
     def choose_export(self) -> ExportDialog | None:
         """Ask for formats and a folder."""

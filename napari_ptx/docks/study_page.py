@@ -37,6 +37,7 @@ class StudyPage(QWidget):
     new = Signal()
     open = Signal()
     close_study = Signal()
+    amend = Signal()
     open_recent = Signal(object)
     session_changed = Signal()
 
@@ -182,6 +183,7 @@ class StudyPage(QWidget):
         self._menu.addAction("Open study…", self.open.emit)
         self._menu.addAction("New study…", self.new.emit)
         self._menu.addAction("Open the demo", self.demo.emit)
+        self._menu.addAction("Amend the protocol…", self.amend.emit)
         others = [path for path in recent.studies() if path != self._study_path]
         if others:
             self._menu.addSection("Recent")

@@ -157,13 +157,16 @@ def import_readings(
     round: int,
     table: Path,
     threshold: float | None,
+    pin: str | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Import finished readings and give their number."""
     from napari_ptx.study import Study
 
     with Study.open(path) as study:
-        return study.import_readings(reader, round, table, threshold=threshold, progress=progress)
+        return study.import_readings(
+            reader, round, table, threshold=threshold, pin=pin, progress=progress
+        )
 
 
 def export(
@@ -191,13 +194,13 @@ def verify(path: Path, progress: Progress | None = None) -> tuple[Problem, ...]:
         return study.verify()
 
 
-def compare(path: Path, progress: Progress | None = None) -> Agreement:
+def compare(path: Path, aided: bool = False, progress: Progress | None = None) -> Agreement:
     """Compute the agreement between and within the readers of a study."""
     from napari_ptx.study import Study
     from napari_ptx.study.agreement import agreement
 
     with Study.open(path) as study:
-        return agreement(study, progress=progress)
+        return agreement(study, aided=aided, progress=progress)
 
 
 def save(result: Agreement, folder: Path, progress: Progress | None = None) -> int:
@@ -208,7 +211,11 @@ def save(result: Agreement, folder: Path, progress: Progress | None = None) -> i
 
 
 def show_case(
-    path: Path, case: str, labels: tuple[str, ...], progress: Progress | None = None
+    path: Path,
+    case: str,
+    labels: tuple[str, ...],
+    aided: bool = False,
+    progress: Progress | None = None,
 ) -> ShownCase:
     """Read one case, and its outlines in the readings of these labels."""
     from napari_ptx.study import Study
@@ -218,7 +225,7 @@ def show_case(
     with Study.open(path) as study:
         outlines = {
             label: reading.outlines
-            for reading in study.readings()
+            for reading in study.readings(aided=aided)
             if reading.case == case
             and (label := reading_label(reading.reader, reading.round)) in labels
         }

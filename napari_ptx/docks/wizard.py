@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QDoubleSpinBox,
-    QFormLayout,
+    QFileDialog,
     QHBoxLayout,
-    QLineEdit,
     QPlainTextEdit,
-    QPushButton,
     QRadioButton,
-    QSpinBox,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -28,7 +23,13 @@ from napari_ptx.docks import tasks
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.parts import Dock, hint, primary_style
 from napari_ptx.docks.paths import PathEdit
+from napari_ptx.docks.wizard_pages import ProtocolPage, ReadersPage
 from napari_ptx.errors import PtxError
+
+if TYPE_CHECKING:
+    from napari_ptx.study import Protocol
+
+PROTOCOL_FILES = "Protocols (*.toml);;All files (*)"
 
 
 class ImagesPage(QWizardPage):
@@ -127,146 +128,6 @@ class ImagesPage(QWizardPage):
         self.completeChanged.emit()
 
 
-class ReadersPage(QWizardPage):
-    """Who reads."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setTitle("2 of 3 · Readers")
-        self._lines: list[QLineEdit] = []
-        self._column = QVBoxLayout()
-        self._add = QPushButton("Add a reader")
-        self._add.setToolTip("One more line; leave a line empty to drop it")
-        self._add.setAutoDefault(False)
-        self._told = hint()
-        layout = QVBoxLayout(self)
-        layout.addWidget(
-            hint(
-                "Short names or initials, as they will stand in tables and figures. Each reader "
-                "gets an order of cases of their own and never sees another's work."
-            )
-        )
-        layout.addLayout(self._column)
-        layout.addWidget(self._add, 0, Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self._told)
-        layout.addStretch(1)
-        self._add.clicked.connect(self.add_line)
-        self.add_line().setText("A")
-        self.add_line().setText("B")
-
-    @property
-    def readers(self) -> tuple[str, ...]:
-        """The names, without empty lines."""
-        return tuple(name for line in self._lines if (name := line.text().strip()))
-
-    def add_line(self, *_: Any) -> QLineEdit:
-        """Add an empty line for one more reader."""
-        line = QLineEdit()
-        line.setPlaceholderText("Name or initials")
-        line.setAccessibleName(f"Reader {len(self._lines) + 1}")
-        line.textChanged.connect(self._changed)
-        self._lines.append(line)
-        self._column.addWidget(line)
-        line.setFocus()
-        return line
-
-    def isComplete(self) -> bool:  # noqa: D102, N802 - Qt's name
-        return bool(self.readers) and not _repeated(self.readers)
-
-    def _changed(self, _: str) -> None:
-        told = ""
-        if repeated := _repeated(self.readers):
-            told = f"Two readers are called {repeated}; give each a name of their own."
-        elif len(self.readers) == 1:
-            told = "With one reader there is agreement only between rounds."
-        self._told.setText(told)
-        self.completeChanged.emit()
-
-
-class ProtocolPage(QWizardPage):
-    """How often, how long apart, in which order, and where the study is kept."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self.setTitle("3 of 3 · Protocol")
-        self._folder = folder
-        self.name = QLineEdit("study")
-        self.name.setToolTip("Stands in every table and report")
-        self.reread = QSpinBox()
-        self.reread.setSuffix(" cases")
-        self.reread.setSpecialValueText("no second round")
-        self.reread.setToolTip("Drawn at random; each reader outlines them a second time")
-        self.washout = QSpinBox()
-        self.washout.setRange(0, 3650)
-        self.washout.setValue(60)
-        self.washout.setSuffix(" days")
-        self.washout.setToolTip(
-            "The second round is sealed for so long, so that it is not recalled"
-        )
-        self.seed = QSpinBox()
-        self.seed.setRange(0, 2**31 - 1)
-        self.seed.setToolTip("Every random order follows from it; it is stored with the study")
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0.01, 0.99)
-        self.threshold.setSingleStep(0.05)
-        self.threshold.setValue(0.80)
-        self.threshold.setToolTip("What the lower 95% limit of the ICC is held against")
-        self.tolerance = QDoubleSpinBox()
-        self.tolerance.setRange(0.1, 20)
-        self.tolerance.setValue(1.0)
-        self.tolerance.setSingleStep(0.5)
-        self.tolerance.setSuffix(" mm")
-        self.tolerance.setToolTip("How far two surfaces may lie apart and still count as equal")
-        self.file = PathEdit("Study file", "Studies (*.ptx)", save=True)
-        self.file.line.setToolTip(
-            "One file that holds the whole record; the images stay where they are"
-        )
-        self._told = hint()
-        form = QFormLayout()
-        form.addRow("Name", self.name)
-        form.addRow("Second round", self.reread)
-        form.addRow("Washout", self.washout)
-        form.addRow("Seed", self.seed)
-        form.addRow("ICC above", self.threshold)
-        form.addRow("Surface tolerance", self.tolerance)
-        form.addRow("Study file", self.file)
-        layout = QVBoxLayout(self)
-        layout.addWidget(
-            hint(
-                "These are fixed once the study is made. The defaults are those of Liu 2026: "
-                "100 images outlined again two months later, ICC above 0.80."
-            )
-        )
-        layout.addLayout(form)
-        layout.addWidget(self._told)
-        layout.addStretch(1)
-        self.name.textChanged.connect(self._name_changed)
-        self.file.changed.connect(self._file_changed)
-
-    def suggest(self, name: str, images: int) -> None:
-        """Fill in defaults for this many images."""
-        self.reread.setRange(0, images)
-        self.reread.setValue(min(100, images))
-        self.seed.setValue(secrets.randbelow(1_000_000))
-        self.name.setText(name)
-        self._name_changed(name)
-
-    def isComplete(self) -> bool:  # noqa: D102, N802 - Qt's name
-        path = self.file.path
-        return bool(self.name.text().strip()) and path is not None and not path.exists()
-
-    def _name_changed(self, name: str) -> None:
-        safe = "".join(sign if sign.isalnum() or sign in "-_ " else "-" for sign in name.strip())
-        if safe:
-            self.file.path = self._folder / f"{safe}.ptx"
-        self.completeChanged.emit()
-
-    def _file_changed(self, path: Path | None) -> None:
-        exists = path is not None and path.exists()
-        self._told.setText(f"{path} exists already; choose another file." if exists else "")
-        self.completeChanged.emit()
-
-
 class MakingPage(QWizardPage):
     """Progress, and every bad row at once if it fails."""
 
@@ -315,11 +176,13 @@ class StudyWizard(QWizard):
         self.setButtonText(QWizard.WizardButton.FinishButton, "Open the study")
         self.making.job.finished.connect(self._finished)
         self.making.job.stopped.connect(self._stopped)
+        self.protocol.load.connect(self._choose_load)
+        self.protocol.save.connect(self._choose_save)
         self._suggested: Path | None = None
         style = primary_style(parent.theme)
         for button in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
             self.button(button).setStyleSheet(style)
-        self.resize(640, 520)
+        self.resize(700, 600)
 
     def initializePage(self, identity: int) -> None:  # noqa: D102, N802 - Qt's name
         super().initializePage(identity)
@@ -327,7 +190,9 @@ class StudyWizard(QWizard):
         place = self.images.place.path
         if page is self.protocol and place is not None and place != self._suggested:
             self._suggested = place
-            self.protocol.suggest(place.stem, self.images.count)
+            self.protocol.suggest(place.stem, self.images.count, len(self.readers.readers))
+        elif page is self.protocol:
+            self.protocol.form.limit(self.images.count, len(self.readers.readers))
         elif page is self.making:
             self._make()
 
@@ -336,20 +201,60 @@ class StudyWizard(QWizard):
             self.making.job.cancel()
         super().cleanupPage(identity)
 
-    def _make(self) -> None:
+    def decided(self) -> Protocol:
+        """Give the protocol of both pages; ``StudyError`` where that cannot be."""
         from napari_ptx.study import Protocol
 
+        table = self.readers.table
+        people = Protocol(table.readers, adjudicator=table.adjudicator, described=table.described)
+        return self.protocol.form.protocol(people)
+
+    def load_protocol(self, path: Path) -> None:
+        """Take readers and protocol from a file."""
+        from napari_ptx.study.protocol_file import read_protocol
+
+        try:
+            protocol = read_protocol(path)
+        except PtxError as error:
+            self.protocol.say(str(error))
+            return
+        self.readers.table.show_people(protocol)
+        self.protocol.form.show_protocol(protocol)
+        self.protocol.form.limit(self.images.count, len(protocol.readers))
+        fewer = protocol.reread > self.images.count
+        self.protocol.say(
+            f"Taken from {path.name}."
+            + (f" There are only {self.images.count} cases to read again." if fewer else "")
+        )
+
+    def save_protocol(self, path: Path) -> None:
+        """Write readers and protocol into a file."""
+        from napari_ptx.study.protocol_file import write_protocol
+
+        try:
+            write_protocol(path, self.decided(), replace=True)
+        except PtxError as error:
+            self.protocol.say(str(error))
+        else:
+            self.protocol.say(f"Saved as {path}.")
+
+    def _choose_load(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Load protocol file", "", PROTOCOL_FILES)
+        if path:
+            self.load_protocol(Path(path))
+
+    def _choose_save(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self, "Save protocol file", "protocol.toml", PROTOCOL_FILES
+        )
+        if path:
+            self.save_protocol(Path(path).with_suffix(".toml"))
+
+    def _make(self) -> None:
         page = self.protocol
         self.making.told.hide()
         try:
-            protocol = Protocol(
-                readers=self.readers.readers,
-                reread=page.reread.value(),
-                washout_days=page.washout.value(),
-                seed=page.seed.value(),
-                icc_threshold=page.threshold.value(),
-                tolerance_mm=page.tolerance.value(),
-            )
+            protocol = self.decided()
         except PtxError as error:
             self._stopped("", str(error))
             return
@@ -372,12 +277,3 @@ class StudyWizard(QWizard):
         self.images.job.cancel()
         self.making.job.cancel()
         super().done(result)
-
-
-def _repeated(names: tuple[str, ...]) -> str:
-    seen: set[str] = set()
-    for name in names:
-        if name.casefold() in seen:
-            return name
-        seen.add(name.casefold())
-    return ""

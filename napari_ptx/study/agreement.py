@@ -20,6 +20,7 @@ from napari_ptx.roi import MEASURANDS
 from napari_ptx.stats import BlandAltman
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS
 from napari_ptx.study import comparisons as steps
+from napari_ptx.study.planning import Outlook, outlook
 from napari_ptx.study.types import Reading, StudyError
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Agreement:
     unrecalled
         The rows of ``intra`` once more, without the cases that the reader remembered
         from the first round; ``recalled`` counts those. Empty where nobody was asked.
+    outlook
+        How many more cases each comparison needs, for the coordinator.
     """
 
     inter: pd.DataFrame
@@ -69,6 +72,7 @@ class Agreement:
     settings: dict[str, Any]
     notes: tuple[str, ...]
     unrecalled: pd.DataFrame
+    outlook: tuple[Outlook, ...] = ()
 
     @property
     def rows(self) -> pd.DataFrame:
@@ -143,6 +147,7 @@ class Agreement:
             "intra": _records(self.intra),
             "unrecalled": _records(self.unrecalled),
             "overlap": {"summary": _records(self.summary()), "cases": _records(self.overlap)},
+            "outlook": [vars(one) for one in self.outlook],
             "settings": self.settings,
             "notes": list(self.notes),
         }
@@ -237,7 +242,8 @@ def agreement(
     unrecalled = _unrecalled(everything, values, intra, settings)
     notes = (reason, *_notes(everything, inter_rows, intra_rows, clusters))
     kept = tuple(note for note in notes if note)
-    return Agreement(inter_rows, intra_rows, overlaps, values, settings, kept, unrecalled)
+    more = outlook(study, aided=aided)
+    return Agreement(inter_rows, intra_rows, overlaps, values, settings, kept, unrecalled, more)
 
 
 def _with_reader(rows: pd.DataFrame) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from napari_ptx.image.masking import masked
 from napari_ptx.image.types import Image, ImageError
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import amendments, kit_pixels, ledger, opening, paths
+from napari_ptx.study import amendments, kit_pixels, ledger, opening, paths, pins
 from napari_ptx.study.drafts import CHANGES, Fold, fold
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
@@ -56,6 +56,7 @@ class Desk:
         *,
         clock: Clock,
         early_reason: str | None = None,
+        pin: str | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -73,9 +74,11 @@ class Desk:
                 self._aided = protocol.design == "aided"
                 self._asks_seen = protocol.ask_seen and round > 1
                 self._mask_text = protocol.mask_text
+            pins.check_pin(store, reader, pin, clock)
             self._lock = store.lock(self._key.id)
             undo.callback(self._lock.release)
             opening.open_round(store, protocol, self._key, clock, early_reason)
+            opening.note_clock(store, self._key, clock)
             self._load()
             undo.pop_all()
 

@@ -64,13 +64,18 @@ def stamp(db: Session, clock_time: datetime) -> str:
     A clock that was set back can thus not make a reading older than it is, and with
     it a washout shorter.
     """
-    newest = [
+    return max(to_text(clock_time), newest(db))
+
+
+def newest(db: Session) -> str:
+    """Give the latest time in the record."""
+    times = [
         db.scalar(select(StudyRow.created_at)),
         db.scalar(select(StrokeRow.at).order_by(StrokeRow.id.desc()).limit(1)),
         db.scalar(select(EventRow.at).order_by(EventRow.id.desc()).limit(1)),
         db.scalar(select(AdjudicationRow.at).order_by(AdjudicationRow.id.desc()).limit(1)),
     ]
-    return max(to_text(clock_time), *(time for time in newest if time))
+    return max(time for time in times if time)
 
 
 def add_stroke(

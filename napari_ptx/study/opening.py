@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from napari_ptx.study import kits, ledger
+from napari_ptx.study.chain import canonical
 from napari_ptx.study.ledger import SessionKey
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.rounds import round_status
 from napari_ptx.study.store import Store
-from napari_ptx.study.times import Clock
+from napari_ptx.study.times import Clock, from_text, to_text
 from napari_ptx.study.types import RoundStatus, StudyError
+
+CLOCK = "clock behind"
+"""The event that a session was opened with a clock behind the record's."""
+TOLERATED = timedelta(minutes=5)
+"""How far the clocks of two computers may be apart."""
 
 
 def open_round(
@@ -66,6 +74,22 @@ def require_round(
         )
     _require(status, reason)
     return status
+
+
+def note_clock(store: Store, key: SessionKey, clock: Clock) -> None:
+    """Put it on record when a session is opened with a clock that is behind the record.
+
+    Either it was set back, or it was set forward before, perhaps to open a sealed round:
+    the record's times never go back, so both show.
+    """
+    now = clock()
+    with store.read() as db:
+        ahead = from_text(ledger.newest(db)) - now
+    if ahead > TOLERATED:
+        with store.write() as db:
+            text = canonical({"clock": to_text(now), "record": ledger.newest(db)})
+            at = ledger.stamp(db, now)
+            ledger.add_event(db, CLOCK, at, reader=key.reader, round=key.round, text=text)
 
 
 def _require(status: RoundStatus, reason: str | None) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 
 from napari_ptx.child import Progress
 from napari_ptx.image.types import Image, ImageError
-from napari_ptx.study import amendments, views
+from napari_ptx.study import amendments, pins, views
 from napari_ptx.study.create import create_study
 from napari_ptx.study.database import is_kit
 from napari_ptx.study.history import History, history
@@ -247,7 +247,7 @@ class Study:
                     for reader in self.readers
                     for round_ in self.protocol.rounds
                 ),
-                warnings=views.warnings(db),
+                warnings=(*views.warnings(db), *views.clock_warnings(db, now)),
                 verified=views.verified(db),
             )
 
@@ -258,6 +258,7 @@ class Study:
         *,
         clock: Clock | None = None,
         early_reason: str | None = None,
+        pin: str | None = None,
     ) -> Desk:
         """Begin or resume a reader's session.
 
@@ -269,12 +270,14 @@ class Study:
         early_reason
             Why round 2 is opened before its washout is over. It goes into the record
             and is shown in every status.
+        pin
+            The reader's, where they have one.
 
         Raises
         ------
         StudyError
             For an unknown reader or round, a round that is closed, waiting or
-            sealed, and a session that is open elsewhere.
+            sealed, a session that is open elsewhere, and a wrong PIN (``PinError``).
         """
         from napari_ptx.study.desk import Desk
 
@@ -284,7 +287,22 @@ class Study:
             round,
             clock=clock or self._clock,
             early_reason=early_reason,
+            pin=pin,
         )
+
+    def has_pin(self, reader: str) -> bool:
+        """Tell whether a reader has a PIN."""
+        with self._store.read() as db:
+            return pins.has_pin(db, reader)
+
+    def set_pin(self, reader: str, pin: str | None) -> None:
+        """Set a reader's PIN, or clear it with ``None``; see ``pins`` for what it protects."""
+        with self._store.write() as db:
+            pins.set_pin(db, reader, pin, self._clock())
+
+    def check_pin(self, reader: str, pin: str | None) -> None:
+        """Raise ``pins.PinError`` unless this is the reader's PIN, or there is none."""
+        pins.check_pin(self._store, reader, pin, self._clock)
 
     def adjudication_desk(self, *, clock: Clock | None = None) -> AdjudicationDesk:
         """Begin or resume the adjudicator's session.
@@ -419,6 +437,7 @@ class Study:
         threshold: float | None = None,
         invert: bool = False,
         replace: bool = False,
+        pin: str | None = None,
         progress: Progress | None = None,
     ) -> int:
         """Add the readings of a table (``importing``) and give how many were new.
@@ -435,6 +454,8 @@ class Study:
         replace
             Whether a case that the reader has drawn gets the table's reading as its
             latest revision; otherwise it is refused.
+        pin
+            The reader's, where they have one.
 
         Raises
         ------
@@ -443,6 +464,7 @@ class Study:
         """
         from napari_ptx.study.importing import import_readings
 
+        self.check_pin(reader, pin)
         return import_readings(
             self,
             self._store,

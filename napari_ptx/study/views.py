@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,12 @@ from sqlalchemy.orm import Session, selectinload
 
 from napari_ptx.image.types import Region
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import paths
+from napari_ptx.study import ledger, opening, paths
 from napari_ptx.study.drafts import FINISHES, parse_outlines
 from napari_ptx.study.tables import (
     AssignmentRow,
     CaseRow,
+    EventRow,
     ImageRow,
     ReaderRow,
     ReadingRow,
@@ -181,6 +183,28 @@ def warnings(db: Session) -> tuple[str, ...]:
         for cases in same.values()
         if len(cases) > 1
     )
+
+
+def clock_warnings(db: Session, now: datetime) -> tuple[str, ...]:
+    """Say where a clock was set back or forward: the record's times never go back."""
+    told = []
+    for row in db.scalars(
+        select(EventRow).where(EventRow.kind == opening.CLOCK).order_by(EventRow.number)
+    ):
+        value = json.loads(row.text)
+        clock, record = from_text(value["clock"]), from_text(value["record"])
+        told.append(
+            f"The clock at round {row.round} of {row.reader} stood at {clock:%Y-%m-%d %H:%M} UTC, "
+            f"but the record had reached {record:%Y-%m-%d %H:%M}: a clock was set back, or "
+            "forward before."
+        )
+    last = from_text(ledger.newest(db))
+    if last - now > opening.TOLERATED:
+        told.append(
+            f"The record has times until {last:%Y-%m-%d %H:%M} UTC, which lie in the future: a "
+            "clock was set forward, or this one is behind."
+        )
+    return tuple(told)
 
 
 def verified(db: Session) -> Mapping[str, Any] | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QApplication
 
+from napari_ptx.docks import agreement_text as words
 from napari_ptx.docks.agreement import AgreementDock
 from napari_ptx.docks.comparing import ComparedCase
 from napari_ptx.docks.hub import Hub
@@ -20,6 +22,7 @@ from napari_ptx.docks.tasks import ShownCase
 from napari_ptx.image import Image
 from napari_ptx.study import Study
 from napari_ptx.study.agreement import Agreement, agreement
+from napari_ptx.study.planning import Outlook
 from tests.docks.coordinator.conftest import outline_of
 from tests.study.make import square
 
@@ -409,3 +412,22 @@ def test_every_control_has_a_tooltip(compared: AgreementDock) -> None:
             named = getattr(widget, "text", widget.accessibleName)()
             if widget.isVisible() and named:
                 assert widget.toolTip(), named
+
+
+def test_what_was_remembered_and_what_is_still_needed_in_words() -> None:
+    row = {"comparison": "A, round 1 – 2", "measurand": "area", "label": "Area"}
+    numbers = {"recalled": 3, "icc": 0.874, "low": 0.61, "high": float("nan")}
+    without = pd.DataFrame([row | numbers])
+    assert words.without_recalled(row, without) == [
+        "without 3 remembered cases: <b>0.874</b> (0.610 to –)"
+    ]
+    assert words.without_recalled(row | {"measurand": "perimeter"}, without) == []
+    stands = [Outlook("A, round 1 – 2", "Area", 20, 0.85, 0.66, more, 0.8, 100) for more in (1, 90)]
+    assert words.outlook(row, stands[:1]) == ["<b>1 more case</b> like these until it clears"]
+    assert words.outlook(row, stands[1:]) == [
+        "<b>90 more cases</b> like these until it clears, 10 more than there are"
+    ]
+    never = dataclasses.replace(stands[0], more=None)
+    assert words.outlook(row, [never]) == ["no number of cases like these clears 0.80"]
+    assert words.outlook(row, [dataclasses.replace(never, more=0)]) == []
+    assert words.outlook(row | {"label": "Perimeter"}, stands) == []

@@ -340,3 +340,45 @@ def test_times_are_written_for_people() -> None:
     assert moment(now) == "today 14:05"
     before = now - timedelta(days=400)
     assert moment(before) == f"{day(before)} 14:05"
+
+
+def test_a_protocol_is_amended_and_a_pin_is_asked(
+    hub: Hub, new_study_file: Path, told: list[str], qtbot
+) -> None:
+    hub.open_study(new_study_file)
+    dock = hub.show("Study")
+    hub.study.set_pin("A", "1234")
+    amending = dock.amend()
+    fields = amending.form.fields
+    assert not any(fields[name].isEnabled() for name in ("design", "reread", "reread_draw", "seed"))
+    assert "Nothing is changed" in amending.told.text()
+    fields["washout_days"].setValue(90)
+    amending.people.item(0, 1).setText("sonographer")
+    amending.people.item(2, 0).setText("Senior")
+    assert "Changes washout_days, described, adjudicator. Give the reason." in amending.told.text()
+    assert not amending.amend_button.isEnabled()
+    amending.reason.setText("The board asked.")
+    amending.amend_button.click()
+    assert hub.study.protocol.washout_days == 90
+    assert hub.study.protocol.description("A").role == "sonographer"
+    assert [one.reason for one in hub.study.amendments] == ["The board asked."]
+    assert hub.study.original_protocol.washout_days == 60
+    assert any("amended" in text for text in told)
+
+    hub.close_desk()
+    asking = dock.with_pin("A", lambda pin: hub.open_desk("A", 1, pin=pin))
+    assert not asking.go_on.isEnabled()
+    asking.pin.setText("4321")
+    asking.go_on.click()
+    assert "not the PIN of A" in asking.told.text()
+    assert hub.desk is None
+    asking.pin.setText("1234")
+    asking.go_on.click()
+    assert hub.desk is not None
+    assert hub.desk.reader == "A"
+    hub.close_desk()
+    assert dock.with_pin("B", lambda pin: hub.open_desk("B", 1, pin=pin)) is None
+    assert hub.desk.reader == "B"
+    assert dock.amend() is None
+    hub.close_desk()
+    qtbot.wait(50)

@@ -65,12 +65,14 @@ def test_a_folder_becomes_a_study_in_three_pages(
     press(wizard, QWizard.WizardButton.NextButton)
     page = wizard.protocol
     assert page.name.text() == "images"
-    assert page.reread.value() == 3  # 100 by default, or all there are
-    assert page.washout.value() == 60
-    assert page.threshold.value() == 0.80
+    fields = page.form.fields
+    assert fields["reread"].value() == 3  # 100 by default, or all there are
+    assert fields["washout_days"].value() == 60
+    assert fields["icc_threshold"].value() == 0.80
+    assert page.form.needed.text() == "3 cases: an observed ICC of 0.986 clears 0.80."
     page.name.setText("neck 2026")
-    page.reread.setValue(2)
-    page.seed.setValue(11)
+    fields["reread"].setValue(2)
+    fields["seed"].setValue(11)
     assert page.file.path == Path.home() / "napari-ptx" / "neck 2026.ptx"
     page.file.path = tmp_path / "made.ptx"
     with qtbot.waitSignal(wizard.made, timeout=60_000):
@@ -175,10 +177,68 @@ def test_cancel_while_making_leaves_nothing(
 def test_readers_need_names_of_their_own(
     wizard: StudyWizard, names: tuple[str, str], complete: bool, told: str
 ) -> None:
-    for line, name in zip(wizard.readers._lines, names, strict=True):
-        line.setText(name)
+    for row, name in enumerate(names):
+        wizard.readers.table.item(row, 0).setText(name)
     assert wizard.readers.isComplete() is complete
     assert told in wizard.readers._told.text()
+
+
+def test_people_and_protocol_go_into_a_file_and_come_back(
+    wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
+) -> None:
+    look_at(wizard, images, qtbot)
+    press(wizard, QWizard.WizardButton.NextButton)
+    table = wizard.readers.table
+    assert "Role, years or training of A, B are open" in wizard.readers._told.text()
+    for row, texts in enumerate((("A", "sonographer", "8", "30 outlines"), ("B", "", "4,5", ""))):
+        for place, text in enumerate(texts):
+            table.item(row, place).setText(text)
+    table.item(2, 0).setText("B")
+    assert "B reads the cases" in wizard.readers._told.text()
+    assert not wizard.readers.isComplete()
+    table.item(2, 0).setText("Senior")
+    table.item(1, 2).setText("many")
+    assert "'many' years of B is not a number" in wizard.readers._told.text()
+    table.item(1, 2).setText("4,5")
+    table.add_reader("C")
+    table.setCurrentCell(2, 0)
+    table.remove_reader()
+    press(wizard, QWizard.WizardButton.NextButton)
+    page = wizard.protocol
+    fields = page.form.fields
+    assert page.form.measurands == ("area", "max_diameter")
+    page.form._ticks["perimeter"].setChecked(True)
+    page.form._ticks["area"].setChecked(False)
+    fields["disagree_dice"].setValue(0)
+    fields["ask_seen"].setChecked(True)
+    fields["icc_bound"].setCurrentIndex(1)
+    assert "whatever the number of cases" in page.form.needed.text()
+    assert not page.form._rest.isVisible()
+    page.form.more.click()
+    assert page.form._rest.isVisible()
+    decided = wizard.decided()
+    assert (decided.readers, decided.adjudicator) == (("A", "B"), "Senior")
+    assert decided.measurands == ("max_diameter", "perimeter")
+    assert (decided.disagree_dice, decided.disagree_lesions, decided.ask_seen) == (None, True, True)
+    assert (decided.description("A").years, decided.description("B").years) == (8, 4.5)
+    path = tmp_path / "kept.toml"
+    wizard.save_protocol(path)
+    assert "Saved" in page._told.text()
+    wizard.load_protocol(path)
+    assert "B lacks role, training" in page._told.text()
+    table.item(1, 1).setText("radiologist")
+    table.item(1, 3).setText("none")
+    table.item(2, 1).setText("surgeon")
+    table.item(2, 2).setText("20")
+    table.item(2, 3).setText("none")
+    wizard.save_protocol(path)
+    kept = wizard.decided()
+    fields["reread"].setValue(0)
+    assert not fields["washout_days"].isEnabled()
+    table.item(0, 0).setText("Z")
+    wizard.load_protocol(path)
+    assert "Taken from kept.toml" in page._told.text()
+    assert wizard.decided() == kept
 
 
 def test_a_study_that_exists_is_never_overwritten(wizard: StudyWizard, study_file: Path) -> None:
