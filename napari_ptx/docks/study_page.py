@@ -62,6 +62,9 @@ class StudyPage(QWidget):
         self.agreement_button = _button(
             "Agreement", "Compare the readers: ICC, Bland-Altman, overlap, case by case"
         )
+        self.report_button = _button(
+            "Report…", "Write one page on the whole study, with its tables, and open it"
+        )
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
         self.open_button = _button("Studies", "Open another study, make one, or close this one")
@@ -78,7 +81,10 @@ class StudyPage(QWidget):
         buttons = QGridLayout()
         buttons.setSpacing(6)
         for place, button in enumerate(
-            (self.import_button, self.export_button, self.verify_button, self.agreement_button)
+            (
+                *(self.import_button, self.export_button, self.verify_button),
+                *(self.agreement_button, self.report_button),
+            )
         ):
             buttons.addWidget(button, place // 2, place % 2)
         layout = QVBoxLayout(self)
@@ -116,7 +122,9 @@ class StudyPage(QWidget):
 
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
-        for button in (self.verify_button, self.import_button, self.export_button):
+        for button in (
+            *(self.verify_button, self.import_button, self.export_button, self.report_button),
+        ):
             button.setEnabled(not busy)
         self.open_button.setEnabled(not busy)
 

@@ -219,7 +219,7 @@ def progress_table(facts: StudyFacts) -> Grid:
         else:
             state_text = str(state)
         opening = f"{opened.at:%Y-%m-%d %H:%M}" if opened else NONE
-        early = (opening, f"before its date: {entry.early_reason}") if entry.early_reason else ()
+        early = (opening, "before its date") if entry.early_reason else ()
         rows.append(
             (
                 *texts(*map(str, key)),

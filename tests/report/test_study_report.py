@@ -158,7 +158,8 @@ def test_values_are_those_of_the_agreement_command(
         shown = rows[row["comparison"], row["label"]]
         text = f"{row['icc']:.3f} {row['low']:.3f} to {row['high']:.3f}".replace("-", "−")
         assert shown["ICC, 95% interval"].startswith(text)
-        assert shown["Lower limit > 0.8"] == ("yes" if row["passes_bound"] else "no")
+        passed = ("yes" if row[name] else "no" for name in ("passes_bound", "passes_point"))
+        assert shown["Clears 0.8"] == "{} estimate: {}".format(*passed)
         assert shown["n, patients"] == f"{row['n']}, {row['patients']}"
     overlaps = {row["Comparison"]: row for row in page.rows("Comparison", "n")}
     for row in said["overlap"]["summary"]:
