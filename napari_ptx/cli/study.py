@@ -72,8 +72,12 @@ def status(study: File, json: Json = False) -> None:
 
     with Study.open(study) as opened:
         state = opened.status()
+        work = opened.history().work if json else ()
     if json:
-        _print_json(state.to_json())
+        from napari_ptx.study.history import active_times
+
+        times = [vars(entry) for entry in active_times(work)]
+        _print_json({**state.to_json(), "active_seconds": times})
     else:
         _show(state)
 

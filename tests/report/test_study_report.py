@@ -184,6 +184,22 @@ def test_tables_and_hashes_are_complete(folder: Path, study: Study) -> None:
     assert times["A, round 1"]["Median (s)"] == f"{np.median(mine):.1f}"
 
 
+def test_the_command_line_has_the_same_times(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["study", "status", str(study.path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["active_seconds"]
+    assert [(row["reader"], row["round"], row["cases"]) for row in said] == [
+        ("A", 1, 9),
+        ("A", 2, 5),
+        ("B", 1, 9),
+    ]
+    assert (said[0]["median"], said[0]["q1"], said[0]["q3"]) == (10.0, 8.0, 12.0)
+    (tmp_path / "letter.txt").write_text("mine")
+    assert run(["study", "report", str(study.path), "-o", str(tmp_path)]) == 2
+    assert "is not empty; choose an empty folder" in capsys.readouterr().err
+
+
 def test_disagreements_follow_the_rule(study: Study) -> None:
     found = {pair.case: pair for pair in disagreements(study)}
     assert found["case-5"].broken == ("assessability",)
