@@ -43,7 +43,11 @@ def headline(facts: StudyFacts) -> list[tuple[str, str, str]]:
     if facts.pairs:
         read = len({pair.case for pair in facts.pairs})
         found.append(
-            ("Cases that readers disagree on", str(len(facts.disagreed)), f"of {read} read twice")
+            (
+                "Cases that readers disagree on",
+                str(len(facts.disagreed)),
+                f"of {read} that two have read",
+            )
         )
     return found
 

@@ -138,6 +138,7 @@ def test_what_happened_is_told(page: Page) -> None:
     progress = by_session(page, "Opened")
     assert progress["B", "2"]["State"].startswith("sealed until 2026-03-06")
     assert progress["A", "2"]["Opened"].startswith("2026-01-25")
+    assert "tolerance of the surface Dice is 2.5 mm; it was taken as 2.5 px" in page.text
     (decision,) = page.rows("Case", "In the queue for")
     assert decision["Outcome"] == "second"
 
