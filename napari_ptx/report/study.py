@@ -56,7 +56,7 @@ def study_report(
     folder
         New, empty, or with an earlier report that nobody has changed.
     decisions
-        What the adjudicator decided: the columns of ``study_facts.DECISIONS``.
+        What the adjudicator decided: the columns of ``study_decisions.COLUMNS``.
     images
         Read every image, too, when the record is checked.
     replicates

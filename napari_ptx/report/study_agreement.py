@@ -156,7 +156,7 @@ def overlap_table(facts: StudyFacts) -> Grid | None:
     unit = result.settings["unit"]
     rows = []
     for row in result.summary().to_dict("records"):
-        cells = [(row["comparison"],), (str(row["n"]),)]
+        cells: list[tuple[str, ...]] = [(row["comparison"],), (str(row["n"]),)]
         for metric, decimals in (("dice", 3), ("hd95", 2), ("msd", 2), ("surface_dice", 3)):
             cells.append(
                 (

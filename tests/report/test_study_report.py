@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from napari_ptx.cli.root import run
 from napari_ptx.report import claim_items, grras_items, study_report
 from napari_ptx.report.checklist import OPEN
 from napari_ptx.report.study_checklists import claim, grras
+from napari_ptx.report.study_decisions import decision_rows
 from napari_ptx.report.study_facts import gather
 from napari_ptx.report.study_flow import flow_steps
 from napari_ptx.study import Protocol, ReaderInfo, Study, StudyError
 from napari_ptx.study.amendments import amend
-from napari_ptx.study.disagreements import disagreements, reading_pairs
+from napari_ptx.study.disagreements import disagreements, lesions, reading_pairs
 from tests.report.page import Page
 from tests.study.make import Clock, square, write_images
 
@@ -215,6 +217,39 @@ def test_disagreements_follow_the_rule(study: Study) -> None:
         assert pair.dice == pytest.approx(dice[int(pair.case[-1])])
         assert bool(pair.broken) == (pair.dice < 0.80)
     assert {"case-3", "case-5"} <= set(found)
+
+
+def test_lesions_are_separate_areas_on_one_frame() -> None:
+    assert lesions(()) == 0
+    assert lesions([square(4, 4, 8), square(6, 6, 8)]) == 1  # they overlap
+    assert lesions([square(4, 4, 4), square(20, 20, 4)]) == 2
+    assert lesions([square(4, 4, 4), square(20, 20, 4, frame=1), square(4, 4, 4, frame=1)]) == 2
+
+
+def test_only_decisions_that_hold_are_told() -> None:
+    def decision(case: str, **changed: Any) -> Any:
+        queued = {"case": case, "repeat": False, "dice": 0.5, "hd95": 2.0, "unit": "mm"}
+        queued |= {"reasons": ("Dice 0.50 is below 0.8", "1 against 2 lesions")}
+        entry = SimpleNamespace(**{k: changed.pop(k, v) for k, v in queued.items()})
+        made = {"outcome": "first", "reason": "why", "reader": "B", "seconds": 3.0}
+        made |= {"revised": False, "current": True, "entry": entry}
+        return SimpleNamespace(**{**made, **changed})
+
+    table = decision_rows(
+        [
+            decision("1"),
+            decision("2", repeat=True),
+            decision("3", revised=True),
+            decision("3", outcome="edited", hd95=None),
+            decision("4", current=False),
+            decision("5", outcome="new", reader=None, unit="px"),
+        ]
+    )
+    assert list(table["case"]) == ["1", "3", "5"]
+    assert list(table["outcome"]) == ["B", "B, edited", "new"]
+    assert list(table["hd95"])[:2] == [2.0, float("inf")]
+    assert pd.isna(table["hd95"].iloc[2])
+    assert table["reasons"].iloc[0] == "Dice 0.50 is below 0.8, 1 against 2 lesions"
 
 
 def test_overlaps_are_not_computed_twice(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
