@@ -46,7 +46,7 @@ def headline(facts: StudyFacts) -> list[tuple[str, str, str]]:
             (
                 "Cases that readers disagree on",
                 str(len(facts.disagreed)),
-                f"of {read} that two have read",
+                f"of {read} that two or more read",
             )
         )
     return found
@@ -227,7 +227,8 @@ def _draw_pair(facts: StudyFacts, result: Agreement, row: Mapping[Any, Any]) -> 
         names=names,
         label=row["label"],
         unit=row["unit"],
-        annotation=f"{row['name']} {row['icc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+        annotation=f"{row['name']} {number(row['icc'], 2)} "
+        f"[{number(row['low'], 2)}, {number(row['high'], 2)}]",
         note=facts.note,
     )
     return [inline(plot, f"Bland-Altman, {title}"), inline(scatter, f"Scatter, {title}")]

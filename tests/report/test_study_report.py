@@ -298,7 +298,41 @@ def test_the_flow_adds_up_and_checklists_have_every_item(study: Study, page: Pag
     assert theirs["18"].state == "known"
 
 
-def test_a_changed_record_is_told_on_the_page(study: Study, tmp_path: Path) -> None:
+def test_the_flow_tells_who_was_left_out_and_why(tmp_path: Path) -> None:
+    cohort, clock = write_images(tmp_path, 5), Clock()
+    protocol = Protocol(readers=("A", "B"), reread=0)
+    with Study.create(tmp_path / "new.ptx", cohort, protocol, clock=clock) as study:
+        names = {info.sha256: info.case for info in study.cases()}
+        for reader in "AB":
+            with study.desk(reader, 1, clock=clock) as desk:
+                for entry in desk.cases:
+                    case = names[desk.image(entry.index).sha256]
+                    if case == "case-0":
+                        reason = {"A": "motion", "B": "shadow"}[reader]
+                        desk.finish(entry.index, not_assessable=reason)
+                    elif (reader, case) != ("B", "case-1"):
+                        desk.record(entry.index, [square()], "freehand", {}, 1.0)
+                        desk.finish(entry.index)
+        facts = gather(study, made=clock(), replicates=20)
+        found = {pair.case: pair for pair in reading_pairs(study)}
+    assert found["case-0"].broken == ()  # both say so, if not why
+    steps, groups = flow_steps(facts)
+    rows = steps.astype(object).where(steps.notna(), "").to_dict("records")
+    assert [(row["n"], row.get("reason"), row.get("n_excluded")) for row in rows] == [
+        (5, "Not finished by two readers", 1),
+        (4, "Not assessable: motion / shadow", 1),
+        (3, "", ""),
+        (3, "", ""),
+    ]
+    assert groups == {}
+    assert rows[-1]["step"] == "Readers agree by the protocol's rule"
+
+
+def test_a_changed_record_is_told_on_the_page(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none: dict[str, list[Any]] = {"forest": [], "pairs": [], "overlap": []}
+    monkeypatch.setattr("napari_ptx.report.study_agreement.draw", lambda *_: none)
     copy = tmp_path / "changed.ptx"
     with closing(sqlite3.connect(study.path)) as source, closing(sqlite3.connect(copy)) as db:
         source.backup(db)
