@@ -32,7 +32,8 @@ def headline(facts: StudyFacts) -> list[tuple[str, str, str]]:
             what = f"{title}: ICC of {LABELS[first].lower()}"
             if len(mine) > 1 and not len(everyone):
                 what += ", lowest"
-            found.append((what, number(row["icc"]), interval(row["low"], row["high"])))
+            limits = f"{interval(row['low'], row['high'])}, n = {row['n']}"
+            found.append((what, number(row["icc"]), limits))
         summary = result.summary()
         inter = summary[summary["kind"] == "inter"]
         if len(inter):

@@ -156,6 +156,9 @@ def test_values_are_those_of_the_agreement_command(
         (row["Comparison"], row["Measurand"]): row for row in page.rows("Comparison", "Measurand")
     }
     both = [*said["inter"], *said["intra"]]
+    area = both[0]
+    told = f"ICC of area {area['icc']:.3f} {area['low']:.3f} to {area['high']:.3f}, n = 8"
+    assert told.replace("-", "−") in page.text
     assert len(rows) == len(both) == 12
     for row in both:
         shown = rows[row["comparison"], row["label"]]
