@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import argparse
 import csv
+import shutil
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from napari_ptx.study.demo import make_demo
 if TYPE_CHECKING:
     from napari import Viewer
 
-PARTS = ("study", "models", "phases", "glands")
+PARTS = ("study", "models", "phases", "glands", "report")
 MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
           "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
@@ -292,6 +294,26 @@ def write_predictions(study_file: Path, folder: Path) -> Path:
     )  # fmt: skip
 
 
+def picture_of_report(study_file: Path, folder: Path) -> None:
+    """Take the top of the report of a study with headless Chromium, if there is one."""
+    from napari_ptx.report import study_report
+
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        print("There is no Chromium: no picture of the report.")
+        return
+    with Study.open(study_file) as study:
+        page = study_report(study, folder / "report")[0]
+    target = folder / "report.png"
+    subprocess.run(
+        [browser, "--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+         f"--user-data-dir={folder / 'chromium'}", "--window-size=1200,1500",
+         f"--screenshot={target}", page.as_uri()],
+        check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    print(target)
+
+
 def main() -> None:
     """Take all pictures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -306,6 +328,10 @@ def main() -> None:
     QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(scratch))
     path = make_demo(options.demo or scratch / "demo")
     read_some(path, finished=7)
+    if options.only in (None, "report"):
+        picture_of_report(path, folder)
+    if options.only == "report":
+        return
 
     viewer = open_viewer()
     album = Album(viewer, folder)

@@ -83,8 +83,13 @@ def status(study: File, json: Json = False) -> None:
     with Study.open(study) as opened:
         state = opened.status()
         more = outlook(opened)
+        work = opened.history().work if json else ()
     if json:
-        _print_json({**state.to_json(), "outlook": [vars(one) for one in more]})
+        from napari_ptx.study.history import active_times
+
+        times = [vars(entry) for entry in active_times(work)]
+        expected = [vars(one) for one in more]
+        _print_json({**state.to_json(), "active_seconds": times, "outlook": expected})
         return
     _show(state)
     for one in more:

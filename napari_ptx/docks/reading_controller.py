@@ -302,6 +302,7 @@ class ReadingController:
         self.measured.emit()
 
     def refused(self, sentence: str) -> None:
+        """Say why a line was not taken."""
         self.said.emit(sentence, "warning")
 
     # Looking

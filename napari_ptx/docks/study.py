@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QUrl
+from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
 from napari_ptx.docks import recent, settings
@@ -80,6 +82,7 @@ class StudyDock(Dock):
         self.page.agreement_button.clicked.connect(self.open_agreement)
         self.page.replay_button.clicked.connect(self.open_replay)
         self.page.find_button.clicked.connect(self.choose_images)
+        self.page.report_button.clicked.connect(self.choose_report)
         self.page.session_changed.connect(self._update_primary)
         self.page.table.chosen.connect(self._primary_clicked)
         self.blind.end_button.clicked.connect(self.hub.close_desk)
@@ -269,6 +272,31 @@ class StudyDock(Dock):
             self._start("export", "Exporting", "napari_ptx.docks.tasks:export",
                         self.hub.study.path, folder, formats)  # fmt: skip
 
+    def choose_report(self) -> None:
+        """Ask for a folder and write the study's report into it."""
+        if self.hub.study is None:
+            return
+        folder = QFileDialog.getExistingDirectory(
+            self, "Report into a folder", str(self.hub.study.path.parent)
+        )
+        if folder:
+            self.report(Path(folder))
+
+    def report(self, folder: Path) -> None:
+        """Write the report of the study, its page and its tables, into a folder."""
+        if self.hub.study is not None:
+            self._start("report", "Reporting", "napari_ptx.docks.tasks:report",
+                        self.hub.study.path, folder)  # fmt: skip
+
+    def _open_report(self, page: Path) -> None:
+        """Open a report in the browser; never beside a reader at work."""
+        self.refresh()  # the record was verified with it
+        if self.hub.blinded:
+            show_info("The report is written.")
+            return
+        opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
+        show_info(f"The report is {page}" + ("." if opened else "; open it in a browser."))
+
     def _start(self, name: str, text: str, target: str, *args: Any) -> None:
         if self.job.running:
             show_warning("Something is still running; wait for it, or cancel it.")
@@ -294,6 +322,8 @@ class StudyDock(Dock):
         elif name == "relink":
             self._tell_relinked(value)
             self.hub.reload_study()
+        elif name == "report":
+            self._open_report(value)
         elif name == "verify":
             self.refresh()
             if value:

@@ -73,6 +73,9 @@ class StudyPage(QWidget):
         )
         self._looked: ref[Study] | None = None
         self._count_lost = 0
+        self.report_button = _button(
+            "Report…", "Write one page on the whole study, with its tables, and open it"
+        )
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
         self.open_button = _button("Studies", "Open another study, make one, or close this one")
@@ -92,7 +95,7 @@ class StudyPage(QWidget):
             (
                 *(self.import_button, self.export_button),
                 *(self.verify_button, self.agreement_button),
-                *(self.replay_button, self.find_button),
+                *(self.report_button, self.replay_button, self.find_button),
             )
         ):
             buttons.addWidget(button, place // 2, place % 2)
@@ -145,7 +148,7 @@ class StudyPage(QWidget):
         """Let nothing else be started while a job runs."""
         for button in (
             *(self.verify_button, self.import_button),
-            *(self.export_button, self.find_button),
+            *(self.export_button, self.find_button, self.report_button),
         ):
             button.setEnabled(not busy)
         self.open_button.setEnabled(not busy)

@@ -184,6 +184,15 @@ def export(
     return files, left_out(folder)
 
 
+def report(path: Path, folder: Path, progress: Progress | None = None) -> Path:
+    """Write the report of a study into a folder and give its page."""
+    from napari_ptx.report import study_report
+    from napari_ptx.study import Study
+
+    with Study.open(path) as study:
+        return study_report(study, folder, progress=progress)[0]
+
+
 def verify(path: Path, progress: Progress | None = None) -> tuple[Problem, ...]:
     """Recompute every hash of the record."""
     from napari_ptx.study import Study

@@ -56,7 +56,7 @@ def study_report(
     folder
         New, empty, or with an earlier report that nobody has changed.
     decisions
-        What the adjudicator decided: the columns of ``study_facts.DECISIONS``.
+        What the adjudicator decided: the columns of ``study_decisions.COLUMNS``.
     images
         Read every image, too, when the record is checked.
     replicates
@@ -167,7 +167,25 @@ def _warnings(facts: StudyFacts) -> list[str]:
     if not all(described):
         found.append("The record does not say the role, years and training of every reader.")
     found += facts.status.warnings
+    found += _uncalibrated(facts)
     found += facts.agreement.notes if facts.agreement is not None else (facts.why_not,)
+    return found
+
+
+def _uncalibrated(facts: StudyFacts) -> list[str]:
+    """Say where the protocol means millimetres that the images do not have."""
+    protocol, found = facts.protocol, []
+    if facts.agreement is not None and facts.agreement.settings["unit"] != "mm":
+        found.append(
+            f"The protocol's tolerance of the surface Dice is {protocol.tolerance_mm:g} mm; it was "
+            f"taken as {protocol.tolerance_mm:g} px, as the comparisons are in pixels."
+        )
+    unknown = sum(pair.hd95_mm is None for pair in facts.pairs)
+    if protocol.disagree_hd95_mm is not None and unknown:
+        found.append(
+            f"The protocol's limit of the HD95 could not be applied to {counted(unknown, 'pair')} "
+            "of readings, which are not calibrated."
+        )
     return found
 
 

@@ -32,7 +32,8 @@ def headline(facts: StudyFacts) -> list[tuple[str, str, str]]:
             what = f"{title}: ICC of {LABELS[first].lower()}"
             if len(mine) > 1 and not len(everyone):
                 what += ", lowest"
-            found.append((what, number(row["icc"]), interval(row["low"], row["high"])))
+            limits = f"{interval(row['low'], row['high'])}, n = {row['n']}"
+            found.append((what, number(row["icc"]), limits))
         summary = result.summary()
         inter = summary[summary["kind"] == "inter"]
         if len(inter):
@@ -43,7 +44,11 @@ def headline(facts: StudyFacts) -> list[tuple[str, str, str]]:
     if facts.pairs:
         read = len({pair.case for pair in facts.pairs})
         found.append(
-            ("Cases that readers disagree on", str(len(facts.disagreed)), f"of {read} read twice")
+            (
+                "Cases that readers disagree on",
+                str(len(facts.disagreed)),
+                f"of {read} that two or more read",
+            )
         )
     return found
 
@@ -80,8 +85,7 @@ def _grid(facts: StudyFacts, result: Agreement, table: pd.DataFrame) -> Grid:
         "n, patients",
         "Needed",
         "Bias, limits of agreement",
-        f"Estimate ≥ {threshold:g}",
-        f"Lower limit > {threshold:g}",
+        f"Clears {threshold:g}",
     ]
     rows = []
     for row in table.to_dict("records"):
@@ -103,15 +107,15 @@ def _grid(facts: StudyFacts, result: Agreement, table: pd.DataFrame) -> Grid:
                 (f"{row['n']}, {row['patients']}",),
                 (number(row["needed"]),),
                 _bias(row),
-                ("yes" if row["passes_point"] else "no",),
-                ("yes" if row["passes_bound"] else "no",),
+                _clears(row, by_bound),
             )
         )
     names = list(dict.fromkeys(name for name in table["name"] if name))
     decides = "the lower limit" if by_bound else "the estimate"
     note = (
         f"{names[0] if names else settings['form']}, two readings of a case unless more readers "
-        f"are named (k = {_span(table['k'])}). By the protocol {decides} decides. Consistency: "
+        f"are named (k = {_span(table['k'])}). By the protocol {decides} decides what clears the "
+        f"threshold. Consistency: "
         "the same without what a constant difference costs. Needed: the observed ICC whose lower "
         f"limit is {threshold:g} with this n. Bias: second minus first"
         + (
@@ -131,6 +135,13 @@ def _bias(row: Mapping[Any, Any]) -> tuple[str, ...]:
     said = f"{bias} {row['unit']}" + ("" if percent == NONE else f" ({percent}%)")
     limits = interval(row["loa_low"], row["loa_high"], 2)
     return (said,) if limits == NONE else (said, limits)
+
+
+def _clears(row: Mapping[Any, Any], by_bound: bool) -> tuple[str, str]:
+    """Say whether the threshold is cleared: first by what decides, then by the other."""
+    point = "yes" if row["passes_point"] else "no"
+    bound = "yes" if row["passes_bound"] else "no"
+    return (bound, f"estimate: {point}") if by_bound else (point, f"lower limit: {bound}")
 
 
 def _span(counts: pd.Series[Any]) -> str:
@@ -217,7 +228,8 @@ def _draw_pair(facts: StudyFacts, result: Agreement, row: Mapping[Any, Any]) -> 
         names=names,
         label=row["label"],
         unit=row["unit"],
-        annotation=f"{row['name']} {row['icc']:.2f} [{row['low']:.2f}, {row['high']:.2f}]",
+        annotation=f"{row['name']} {number(row['icc'], 2)} "
+        f"[{number(row['low'], 2)}, {number(row['high'], 2)}]",
         note=facts.note,
     )
     return [inline(plot, f"Bland-Altman, {title}"), inline(scatter, f"Scatter, {title}")]

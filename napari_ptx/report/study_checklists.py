@@ -64,7 +64,7 @@ def _grras(facts: StudyFacts) -> dict[str, Said]:
     imported = _imported(facts)
     return {
         "2": Said(
-            f"Closed outlines on the images, drawn in napari-ptx ({facts.history.made_with})"
+            f"Closed outlines on the images, drawn in {facts.history.made_with}"
             f"{' or imported' if facts.imported else ''}; measured: {_measured(facts)}.",
             "The scanner and its settings.",
             ("protocol",),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_ptx.child import Progress
+from napari_ptx.report.study_decisions import COLUMNS
 from napari_ptx.study.agreement import Agreement, agreement
 from napari_ptx.study.disagreements import ReadingPair, reading_pairs
 from napari_ptx.study.history import History
@@ -20,13 +21,6 @@ from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyErro
 
 if TYPE_CHECKING:
     from napari_ptx.study.study import Study
-
-DECISIONS = ("case", "reasons", "dice", "hd95", "outcome", "reason", "seconds")
-"""The columns of a table of decisions: a row for each case that the adjudicator settled.
-
-``reasons`` is why the case was in the queue, ``reason`` what the adjudicator gave;
-``hd95`` is in mm, ``seconds`` is active time.
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +40,7 @@ class StudyFacts:
     pairs
         Every pair of first readings, held against the protocol's rule.
     decisions
-        With the columns ``DECISIONS``.
+        With the columns ``study_decisions.COLUMNS``.
     problems, images_checked
         What the check of the record found when the report was made, and whether it read
         the images, too.
@@ -163,7 +157,7 @@ def gather(
     made
         When the report is made.
     decisions
-        What the adjudicator decided (columns ``DECISIONS``); none where left out.
+        What the adjudicator decided (columns ``study_decisions.COLUMNS``); none where left out.
     images
         Read every image, too, when the record is checked.
     replicates
@@ -176,8 +170,8 @@ def gather(
     except StudyError as error:
         why_not = str(error)
     if decisions is None:
-        decisions = pd.DataFrame(columns=pd.Index(DECISIONS))
-    if missing := [name for name in DECISIONS if name not in decisions]:
+        decisions = pd.DataFrame(columns=pd.Index(COLUMNS))
+    if missing := [name for name in COLUMNS if name not in decisions]:
         raise StudyError(f"The table of decisions has no column {', '.join(missing)}.")
     return StudyFacts(
         name=study.name,

@@ -38,12 +38,16 @@ def flow_steps(facts: StudyFacts) -> tuple[pd.DataFrame, dict[str, int]]:
         return pd.DataFrame(rows), {}
     rows.append({"step": "Outlined by a reader, and compared", "n": len(read) - len(none)})
     apart = set(facts.disagreed)
-    groups = {
+    left = {
         "Readers agree by the protocol's rule": len(read) - len(none) - len(apart),
         "They disagree; adjudicated": len(apart & facts.settled),
         "They disagree; not adjudicated": len(apart - facts.settled),
     }
-    return pd.DataFrame(rows), {name: count for name, count in groups.items() if count}
+    groups = {name: count for name, count in left.items() if count}
+    if len(groups) == 1:
+        rows += [{"step": name, "n": count} for name, count in groups.items()]
+        groups = {}
+    return pd.DataFrame(rows), groups
 
 
 def _leave(rows: list[dict[str, object]], reasons: dict[str, int]) -> None:
@@ -61,7 +65,7 @@ def draw_flow(facts: StudyFacts) -> Picture:
     from napari_ptx.figures import flow_figure
 
     steps, groups = flow_steps(facts)
-    figure = flow_figure(steps, groups=groups if len(groups) > 1 else None, note=facts.note)
+    figure = flow_figure(steps, groups=groups or None, note=facts.note)
     return inline(figure, "Flow of cases")
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_ptx.report.page import NONE, Grid, counted, number, plain
+from napari_ptx.report.page import NONE, Grid, counted, interval, number, plain
 from napari_ptx.report.study_facts import StudyFacts
 from napari_ptx.roi import MEASURANDS
 from napari_ptx.stats.icc import FORMS
 from napari_ptx.study.amendments import changes
+from napari_ptx.study.history import active_times
 from napari_ptx.study.protocol import Protocol
 
 LABELS = {measurand.name: measurand.label for measurand in MEASURANDS}
@@ -219,7 +220,7 @@ def progress_table(facts: StudyFacts) -> Grid:
         else:
             state_text = str(state)
         opening = f"{opened.at:%Y-%m-%d %H:%M}" if opened else NONE
-        early = (opening, f"before its date: {entry.early_reason}") if entry.early_reason else ()
+        early = (opening, "before its date") if entry.early_reason else ()
         rows.append(
             (
                 *texts(*map(str, key)),
@@ -244,16 +245,17 @@ def times_table(facts: StudyFacts) -> Grid | None:
     if facts.times.empty:
         return None
     rows = []
-    for session, table in facts.times.groupby("session", sort=False):
-        ordered = table.sort_values("position")["seconds"].to_numpy(dtype=float)
-        q1, middle, q3 = np.quantile(ordered, [0.25, 0.5, 0.75])
+    for time in active_times(facts.history.work):
+        session = f"{time.reader}, round {time.round}"
+        table = facts.times[facts.times["session"] == session].sort_values("position")
+        ordered = table["seconds"].to_numpy(dtype=float)
         third = max(1, len(ordered) // 3)
         rows.append(
             texts(
-                str(session),
-                str(len(ordered)),
-                number(middle, 1),
-                f"{number(q1, 1)} to {number(q3, 1)}",
+                session,
+                str(time.cases),
+                number(time.median, 1),
+                interval(time.q1, time.q3, 1),
                 number(float(np.median(ordered[:third])), 1),
                 number(float(np.median(ordered[-third:])), 1),
                 number(float(ordered.sum()) / 60.0, 1),

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from napari_ptx.roi.calibration import common_spacing
+from napari_ptx.roi.outline import Roi
 from napari_ptx.study.comparisons import name_of, overlap_of
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.types import CaseInfo, Reading
@@ -33,7 +34,7 @@ class ReadingPair:
         In millimetres; ``None`` where the outlines are not calibrated alike, infinite where
         one reader has no outline.
     lesions_first, lesions_second
-        How many outlines each has.
+        How many each outlined: on the frame where there are most.
     broken
         What the rule finds: "Dice", "HD95", "lesions", "assessability"; empty where the
         readers agree.
@@ -96,7 +97,7 @@ def _pair(
     first: Reading, second: Reading, case: CaseInfo, protocol: Protocol, known: Overlaps
 ) -> ReadingPair:
     dice, hd95 = _overlap(first, second, case, protocol, known)
-    counts = len(first.outlines), len(second.outlines)
+    counts = lesions(first.outlines), lesions(second.outlines)
     limit, length = protocol.disagree_dice, protocol.disagree_hd95_mm
     rules = {
         "assessability": first.assessable != second.assessable,
@@ -109,6 +110,20 @@ def _pair(
     return ReadingPair(
         case.case, first.reader, second.reader, dice, hd95, *counts, broken=tuple(broken)
     )
+
+
+def lesions(outlines: Roi) -> int:
+    """Count the separate areas on the frame that has most of them.
+
+    Outlines that overlap or share an edge are one lesion, as in ``roi.measure``.
+    """
+    import shapely
+
+    from napari_ptx.roi.shapes import polygons, to_area
+
+    frames = {outline.frame for outline in outlines}
+    areas = [[to_area(one) for one in outlines if one.frame == frame] for frame in frames]
+    return max((len(polygons(shapely.union_all(some))) for some in areas), default=0)
 
 
 def _overlap(

@@ -5,9 +5,12 @@ For the coordinator's report. Nothing here reaches a reader's session.
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -97,6 +100,30 @@ class History:
     events: tuple[Happening, ...]
     work: tuple[Work, ...]
     at_work: tuple[AtWork, ...]
+
+
+@dataclass(frozen=True)
+class ActiveTime:
+    """Active time per drawn case of one session, in seconds: how many, median, quartiles."""
+
+    reader: str
+    round: int
+    cases: int
+    median: float
+    q1: float
+    q3: float
+
+
+def active_times(work: Iterable[Work]) -> tuple[ActiveTime, ...]:
+    """Summarise the active time of each session; imported readings have none."""
+    sessions: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for one in work:
+        if one.origin == "drawn":
+            sessions[one.reader, one.round].append(one.seconds)
+    return tuple(
+        ActiveTime(reader, round_, len(found), *map(float, np.quantile(found, [0.5, 0.25, 0.75])))
+        for (reader, round_), found in sessions.items()
+    )
 
 
 def history(db: Session) -> History:

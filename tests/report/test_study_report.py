@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,12 @@ from napari_ptx.cli.root import run
 from napari_ptx.report import claim_items, grras_items, study_report
 from napari_ptx.report.checklist import OPEN
 from napari_ptx.report.study_checklists import claim, grras
+from napari_ptx.report.study_decisions import decision_rows
 from napari_ptx.report.study_facts import gather
 from napari_ptx.report.study_flow import flow_steps
 from napari_ptx.study import Protocol, ReaderInfo, Study, StudyError
 from napari_ptx.study.amendments import amend
-from napari_ptx.study.disagreements import disagreements, reading_pairs
+from napari_ptx.study.disagreements import disagreements, lesions, reading_pairs
 from tests.report.page import Page
 from tests.study.make import Clock, square, write_images
 
@@ -138,6 +140,7 @@ def test_what_happened_is_told(page: Page) -> None:
     progress = by_session(page, "Opened")
     assert progress["B", "2"]["State"].startswith("sealed until 2026-03-06")
     assert progress["A", "2"]["Opened"].startswith("2026-01-25")
+    assert "tolerance of the surface Dice is 2.5 mm; it was taken as 2.5 px" in page.text
     (decision,) = page.rows("Case", "In the queue for")
     assert decision["Outcome"] == "second"
 
@@ -153,12 +156,16 @@ def test_values_are_those_of_the_agreement_command(
         (row["Comparison"], row["Measurand"]): row for row in page.rows("Comparison", "Measurand")
     }
     both = [*said["inter"], *said["intra"]]
+    area = both[0]
+    told = f"ICC of area {area['icc']:.3f} {area['low']:.3f} to {area['high']:.3f}, n = 8"
+    assert told.replace("-", "−") in page.text
     assert len(rows) == len(both) == 12
     for row in both:
         shown = rows[row["comparison"], row["label"]]
         text = f"{row['icc']:.3f} {row['low']:.3f} to {row['high']:.3f}".replace("-", "−")
         assert shown["ICC, 95% interval"].startswith(text)
-        assert shown["Lower limit > 0.8"] == ("yes" if row["passes_bound"] else "no")
+        passed = ("yes" if row[name] else "no" for name in ("passes_bound", "passes_point"))
+        assert shown["Clears 0.8"] == "{} estimate: {}".format(*passed)
         assert shown["n, patients"] == f"{row['n']}, {row['patients']}"
     overlaps = {row["Comparison"]: row for row in page.rows("Comparison", "n")}
     for row in said["overlap"]["summary"]:
@@ -183,6 +190,22 @@ def test_tables_and_hashes_are_complete(folder: Path, study: Study) -> None:
     assert times["A, round 1"]["Median (s)"] == f"{np.median(mine):.1f}"
 
 
+def test_the_command_line_has_the_same_times(
+    study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["study", "status", str(study.path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)["active_seconds"]
+    assert [(row["reader"], row["round"], row["cases"]) for row in said] == [
+        ("A", 1, 9),
+        ("A", 2, 5),
+        ("B", 1, 9),
+    ]
+    assert (said[0]["median"], said[0]["q1"], said[0]["q3"]) == (10.0, 8.0, 12.0)
+    (tmp_path / "letter.txt").write_text("mine")
+    assert run(["study", "report", str(study.path), "-o", str(tmp_path)]) == 2
+    assert "is not empty; choose an empty folder" in capsys.readouterr().err
+
+
 def test_disagreements_follow_the_rule(study: Study) -> None:
     found = {pair.case: pair for pair in disagreements(study)}
     assert found["case-5"].broken == ("assessability",)
@@ -197,6 +220,39 @@ def test_disagreements_follow_the_rule(study: Study) -> None:
         assert pair.dice == pytest.approx(dice[int(pair.case[-1])])
         assert bool(pair.broken) == (pair.dice < 0.80)
     assert {"case-3", "case-5"} <= set(found)
+
+
+def test_lesions_are_separate_areas_on_one_frame() -> None:
+    assert lesions(()) == 0
+    assert lesions([square(4, 4, 8), square(6, 6, 8)]) == 1  # they overlap
+    assert lesions([square(4, 4, 4), square(20, 20, 4)]) == 2
+    assert lesions([square(4, 4, 4), square(20, 20, 4, frame=1), square(4, 4, 4, frame=1)]) == 2
+
+
+def test_only_decisions_that_hold_are_told() -> None:
+    def decision(case: str, **changed: Any) -> Any:
+        queued = {"case": case, "repeat": False, "dice": 0.5, "hd95": 2.0, "unit": "mm"}
+        queued |= {"reasons": ("Dice 0.50 is below 0.8", "1 against 2 lesions")}
+        entry = SimpleNamespace(**{k: changed.pop(k, v) for k, v in queued.items()})
+        made = {"outcome": "first", "reason": "why", "reader": "B", "seconds": 3.0}
+        made |= {"revised": False, "current": True, "entry": entry}
+        return SimpleNamespace(**{**made, **changed})
+
+    table = decision_rows(
+        [
+            decision("1"),
+            decision("2", repeat=True),
+            decision("3", revised=True),
+            decision("3", outcome="edited", hd95=None),
+            decision("4", current=False),
+            decision("5", outcome="new", reader=None, unit="px"),
+        ]
+    )
+    assert list(table["case"]) == ["1", "3", "5"]
+    assert list(table["outcome"]) == ["B", "B, edited", "new"]
+    assert list(table["hd95"])[:2] == [2.0, float("inf")]
+    assert pd.isna(table["hd95"].iloc[2])
+    assert table["reasons"].iloc[0] == "Dice 0.50 is below 0.8, 1 against 2 lesions"
 
 
 def test_overlaps_are_not_computed_twice(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +301,41 @@ def test_the_flow_adds_up_and_checklists_have_every_item(study: Study, page: Pag
     assert theirs["18"].state == "known"
 
 
-def test_a_changed_record_is_told_on_the_page(study: Study, tmp_path: Path) -> None:
+def test_the_flow_tells_who_was_left_out_and_why(tmp_path: Path) -> None:
+    cohort, clock = write_images(tmp_path, 5), Clock()
+    protocol = Protocol(readers=("A", "B"), reread=0)
+    with Study.create(tmp_path / "new.ptx", cohort, protocol, clock=clock) as study:
+        names = {info.sha256: info.case for info in study.cases()}
+        for reader in "AB":
+            with study.desk(reader, 1, clock=clock) as desk:
+                for entry in desk.cases:
+                    case = names[desk.image(entry.index).sha256]
+                    if case == "case-0":
+                        reason = {"A": "motion", "B": "shadow"}[reader]
+                        desk.finish(entry.index, not_assessable=reason)
+                    elif (reader, case) != ("B", "case-1"):
+                        desk.record(entry.index, [square()], "freehand", {}, 1.0)
+                        desk.finish(entry.index)
+        facts = gather(study, made=clock(), replicates=20)
+        found = {pair.case: pair for pair in reading_pairs(study)}
+    assert found["case-0"].broken == ()  # both say so, if not why
+    steps, groups = flow_steps(facts)
+    rows = steps.astype(object).where(steps.notna(), "").to_dict("records")
+    assert [(row["n"], row.get("reason"), row.get("n_excluded")) for row in rows] == [
+        (5, "Not finished by two readers", 1),
+        (4, "Not assessable: motion / shadow", 1),
+        (3, "", ""),
+        (3, "", ""),
+    ]
+    assert groups == {}
+    assert rows[-1]["step"] == "Readers agree by the protocol's rule"
+
+
+def test_a_changed_record_is_told_on_the_page(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none: dict[str, list[Any]] = {"forest": [], "pairs": [], "overlap": []}
+    monkeypatch.setattr("napari_ptx.report.study_agreement.draw", lambda *_: none)
     copy = tmp_path / "changed.ptx"
     with closing(sqlite3.connect(study.path)) as source, closing(sqlite3.connect(copy)) as db:
         source.backup(db)

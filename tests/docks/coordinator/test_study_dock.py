@@ -190,6 +190,32 @@ def test_verify_tells_when_it_was(dock: StudyDock, hub: Hub, study_file: Path, q
     assert dock.page.export_button.isEnabled()
 
 
+def test_report_writes_a_page_and_opens_it_but_never_beside_a_reader(
+    dock: StudyDock, hub: Hub, new_study_file: Path, tmp_path: Path, qtbot, told: list[str],
+    monkeypatch,
+) -> None:  # fmt: skip
+    opened: list[Path] = []
+    monkeypatch.setattr(
+        "napari_ptx.docks.study.QDesktopServices.openUrl",
+        lambda url: opened.append(Path(url.toLocalFile())) or True,
+    )
+    hub.open_study(new_study_file)
+    with qtbot.waitSignal(dock.job.finished, timeout=60_000):
+        dock.report(tmp_path / "report")
+        assert not dock.page.report_button.isEnabled()
+    page = tmp_path / "report" / "report.html"
+    assert opened == [page]
+    assert "<h1>Reader study: " in page.read_text(encoding="utf-8")
+    assert (tmp_path / "report" / "tables" / "sessions.csv").is_file()
+    assert any(str(page) in message for message in told)
+    assert "not verified yet" not in texts(dock)
+    hub.open_desk("A", 1)
+    assert hub.blinded
+    dock.job.finished.emit("report", page)
+    assert opened == [page]
+    assert told[-1].endswith(": The report is written.")
+
+
 def test_export_asks_for_formats_and_writes_the_readings(
     dock: StudyDock, hub: Hub, study_file: Path, tmp_path: Path, qtbot, told: list[str]
 ) -> None:
