@@ -245,6 +245,8 @@ class ReadingDock(Dock):
             return
         if action == "finish_session":
             self.controller.finish_session()
+            if self.controller.read_only and self.hub.kit is not None:
+                self._say(f"Finished. Send {self.hub.kit.path.name} back. Thank you.", "info")
         else:
             self.controller.actions[action]()
         self._focus_canvas()
