@@ -8,6 +8,9 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from napari_ptx.errors import PtxError
 
@@ -19,13 +22,23 @@ def has_screen() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def app(
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="FILE", help="A study (.ptx) or a reader's kit (.ptxkit)."),
+    ] = None,
+) -> None:
+    """Open the app; on a reader's kit, its session begins at once."""
+    raise typer.Exit(open_app(file))
+
+
 def open_app(study: Path | None = None, *, glands: Path | None = None) -> int:
     """Open napari, wait for it to close, and return its status.
 
     Parameters
     ----------
     study
-        Open it in the Study dock.
+        Open it in the Study dock; a reader's kit opens with its session.
     glands
         The folder of a prediction: open it in the Glands dock.
 

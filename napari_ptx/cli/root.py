@@ -41,6 +41,7 @@ app.add_typer(us.app, name="us")
 app.add_typer(ct.app, name="ct")
 app.add_typer(model.app, name="model")
 app.command("agreement")(agreement.agreement)
+app.command("app")(launch.app)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 

@@ -1,4 +1,4 @@
-"""``napari-ptx study kit`` and ``merge``: a reader's session in a file of its own."""
+"""``napari-ptx study kit``, ``merge``, ``lint``: sessions that leave, and what would unblind."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import typer
 
 from napari_ptx.cli.show import Json, console, running
 from napari_ptx.errors import PtxError
+
+_ALIKE = 10
 
 File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
 
@@ -95,6 +97,37 @@ def merge(
         )
 
 
+def lint(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="COHORT|STUDY", help="A cohort table (CSV, Parquet) or a study (.ptx)."
+        ),
+    ],
+    json: Json = False,
+) -> None:
+    """Look for what could unblind a reader, before a study opens.
+
+    For each case: identifying DICOM tags, burned-in text, calipers, no ultrasound
+    regions, names that tell, and pictures that are there twice. Text and calipers are
+    found by their looks: read them as a hint, and look at the image.
+    """
+    from napari_ptx.study.lint import lint as look
+
+    with running("Looking at the images") as progress:
+        found = look(place, progress=progress)
+    if json:
+        typer.echo(json_format.dumps(found.to_json(), indent=2))
+        return
+    for finding in found.findings:
+        if found.count(finding.kind) == found.cases > _ALIKE:
+            continue  # the same line for every case: the summary says it
+        line = f"{finding.case}  {finding.title}: {finding.text}"
+        console().print(line, highlight=False, markup=False, soft_wrap=True)
+    for line in found.summary:
+        console().print(line, highlight=False, markup=False, soft_wrap=True)
+
+
 def _tell(value: dict[str, object], sentence: str, json: bool) -> None:
     if json:
         typer.echo(json_format.dumps(value, indent=2))
@@ -106,3 +139,4 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``napari-ptx study``."""
     app.command("kit")(kit)
     app.command("merge")(merge)
+    app.command("lint")(lint)

@@ -24,7 +24,7 @@ def open_viewer(
     Parameters
     ----------
     study
-        A study to open at once.
+        A study to open at once, or a reader's kit.
     glands
         The folder of a prediction to open at once, in the Glands dock instead.
     """
@@ -52,7 +52,7 @@ def open_viewer(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the app until its window is closed."""
     parser = argparse.ArgumentParser(prog="python -m napari_ptx.docks.app", description=__doc__)
-    parser.add_argument("--study", type=Path, help="a study file to open at once")
+    parser.add_argument("--study", type=Path, help="a study file or kit to open at once")
     parser.add_argument("--glands", type=Path, help="a folder that 'ct predict' wrote")
     options = parser.parse_args(arguments)
     import napari

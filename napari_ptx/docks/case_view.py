@@ -105,7 +105,8 @@ class CaseView:
         self._twin.stop()
         self._changing = True
         try:
-            self._fill_layers(image, code, outlines)
+            with self._blindfold.letting_in():
+                self._fill_layers(image, code, outlines)
         finally:
             self._changing = False
         assert self._image_layer is not None
@@ -119,7 +120,6 @@ class CaseView:
         for layer in self._ours:
             # napari would praise its own tools, which are off.
             layer.help = HELP
-        self._blindfold.hide(self._ours)
         self.viewer.layers.selection.active = self._outline_layer
         self.viewer.help = HELP
         self.fit()

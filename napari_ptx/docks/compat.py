@@ -61,6 +61,13 @@ def revealing_parts(viewer: Viewer) -> list[QWidget]:
     return [*panels, window.menuBar(), window.statusBar()]
 
 
+def hide_console(viewer: Viewer) -> None:
+    """Close napari's Python console, if it was ever open: it reaches everything."""
+    dock = viewer.window._qt_viewer._dockConsole
+    if dock is not None:
+        dock.hide()
+
+
 def zoom_to_pixels(viewer: Viewer, layer: Layer) -> float:
     """Give the screen pixels that one image pixel takes."""
     return float(viewer.scene.camera.zoom) * abs(float(layer.scale[-1]))

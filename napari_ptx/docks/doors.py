@@ -68,7 +68,9 @@ class DoorsPage(QWidget):
         self.new_door = Door(
             "New study", "Choose images, name the readers, set the protocol. Three short pages."
         )
-        self.open_door = Door("Open study", "Go on with a study file (.ptx).")
+        self.open_door = Door(
+            "Open study", "Go on with a study file (.ptx), or read a kit (.ptxkit)."
+        )
         self.demo_door.clicked.connect(self.demo)
         self.new_door.clicked.connect(self.new)
         self.open_door.clicked.connect(self.open)

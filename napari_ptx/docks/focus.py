@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_warning
+from qtpy.QtCore import QTimer
 
 from napari_ptx.docks import compat
+from napari_ptx.docks.hub import STAYS_CLOSED
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -16,6 +22,8 @@ TITLE = "Reading"
 class Blindfold:
     """While a session is open: a plain title, a black canvas, and no layer but ours.
 
+    The names of other layers can tell as much as their pixels, so they leave the viewer
+    until the session ends, and none can come: a file that is dropped on the window, say.
     Grey values look different on white, so the canvas is black in every theme.
     """
 
@@ -23,31 +31,69 @@ class Blindfold:
         self._viewer = viewer
         self._title = viewer.title
         self._background = viewer.canvas.background_color_override
-        self._hidden: list[Layer] = []
+        self._away: list[Layer] | None = None
+        self._strangers: list[Layer] = []
+        self._ours = False
         self._open = True
         viewer.title = TITLE
         viewer.canvas.background_color_override = "black"
+        # Other docks take their own layers out first, and napari must be done with a layer
+        # before it can be taken out again.
+        self._soon = QTimer()
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(0)
+        self._soon.timeout.connect(self._clear)
+        self._soon.start()
+        compat.hide_console(viewer)
+        viewer.help = viewer.status = ""
+        viewer.layers.events.inserted.connect(self._inserted)
 
-    def hide(self, ours: tuple[Layer, ...]) -> None:
-        """Hide every visible layer but ours until the session ends."""
-        for layer in self._viewer.layers:
-            if layer not in ours and layer.visible:
-                layer.visible = False
-                self._hidden.append(layer)
+    @contextmanager
+    def letting_in(self) -> Iterator[None]:
+        """Let the layers in that are added meanwhile: those of the case."""
+        self._clear()
+        self._ours = True
+        try:
+            yield
+        finally:
+            self._ours = False
 
     def close(self) -> None:
-        """Show again what was hidden."""
+        """Put back what was taken away."""
         if not self._open:
             return
         self._open = False
+        self._soon.stop()
+        self._viewer.layers.events.inserted.disconnect(self._inserted)
         if not compat.is_open(self._viewer):
             return
+        self._turn_away()
         self._viewer.title = self._title
         self._viewer.canvas.background_color_override = self._background
-        for layer in self._hidden:
-            if layer in self._viewer.layers:
-                layer.visible = True
-        self._hidden.clear()
+        self._viewer.layers.extend(self._away or ())
+        self._away = None
+
+    def _clear(self) -> None:
+        """Take every layer away that was there before, once; and strangers each time."""
+        if self._away is None and compat.is_open(self._viewer):
+            self._away = list(self._viewer.layers)
+            for layer in self._away:
+                self._viewer.layers.remove(layer)
+        self._turn_away()
+
+    def _inserted(self, event: Any) -> None:
+        if not self._ours and self._away is not None:
+            self._strangers.append(event.value)
+            event.value.visible = False
+            self._soon.start()
+
+    def _turn_away(self) -> None:
+        strangers, self._strangers = self._strangers, []
+        found = [layer for layer in strangers if layer in self._viewer.layers]
+        for layer in found:
+            self._viewer.layers.remove(layer)
+        if found:
+            show_warning(STAYS_CLOSED)
 
 
 class FocusMode:

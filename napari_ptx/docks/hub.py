@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_ptx.docks.phase_tasks import OpenPhases
     from napari_ptx.docks.phase_view import PhaseView
-    from napari_ptx.study import Desk, Study
+    from napari_ptx.study import Desk, Kit, Study
     from napari_ptx.ultrasound import Predictions
 
 DOCKS: Mapping[str, str] = {
@@ -40,6 +40,11 @@ DOCKS: Mapping[str, str] = {
     "Glands": "napari_ptx.docks.glands:GlandsDock",
 }
 """The docks by the name they have in the manifest."""
+
+KIT_SUFFIX = ".ptxkit"
+STAYS_CLOSED = (
+    "A reader is at work: other files stay closed until the session is ended in the Study dock."
+)
 
 _hubs: WeakKeyDictionary[Viewer, Hub] = WeakKeyDictionary()
 
@@ -81,6 +86,8 @@ class Hub:
         self._docks: dict[str, ref[QWidget]] = {}
         self._living = 0
         self.study: Study | None = None
+        self.kit: Kit | None = None
+        """The reader's kit that is open; there is no study then."""
         self.desk: Desk | None = None
         self._predictions: Predictions | None = None
         self.threshold_overrides: dict[str, float] = {}
@@ -99,9 +106,18 @@ class Hub:
     # The study
 
     def open_study(self, path: str | Path) -> Study | None:
-        """Open a study in place of the one that is open, and remember it as recent."""
+        """Open a study in place of the one that is open, and remember it as recent.
+
+        A reader's kit opens with its session (``open_kit``). While a reader is at work
+        nothing is opened.
+        """
         from napari_ptx.study import Study
 
+        if self.refuse_blinded():
+            return None
+        if Path(path).suffix.lower() == KIT_SUFFIX:
+            self.open_kit(path)
+            return None
         try:
             study = Study.open(Path(path))
         except PtxError as error:
@@ -113,9 +129,36 @@ class Hub:
         self.study_changed.emit()
         return study
 
+    def open_kit(self, path: str | Path) -> Desk | None:
+        """Open a reader's kit in place of the study, and go straight to its session."""
+        from napari_ptx.study import Kit
+
+        if self.refuse_blinded():
+            return None
+        try:
+            kit = Kit(Path(path))
+            desk = None if kit.closed else kit.desk()
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        self._leave()
+        self.kit = kit
+        recent.add(kit.path)
+        if desk is None:
+            self.study_changed.emit()
+        else:
+            self._sit_down(desk)
+        return desk
+
+    def refuse_blinded(self) -> bool:
+        """Tell whether a reader is at work, and say that nothing can be opened then."""
+        if self.blinded:
+            show_warning(STAYS_CLOSED)
+        return self.blinded
+
     def close_study(self) -> None:
-        """Close the open study, and the desk before it."""
-        if self.study is not None:
+        """Close the open study or kit, and the desk before it."""
+        if self.study is not None or self.kit is not None:
             self._leave()
             self.study_changed.emit()
 
@@ -138,10 +181,25 @@ class Hub:
             return None
         self.close_desk()
         try:
-            self.desk = self.study.desk(reader, round, early_reason=early_reason, pin=pin)
+            desk = self.study.desk(reader, round, early_reason=early_reason, pin=pin)
         except PtxError as error:
             show_error(str(error))
             return None
+        return self._sit_down(desk)
+
+    def resume_kit(self) -> Desk | None:
+        """Go on with the session of the open kit."""
+        if self.kit is None or self.desk is not None:
+            return self.desk
+        try:
+            desk = self.kit.desk()
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        return self._sit_down(desk)
+
+    def _sit_down(self, desk: Desk) -> Desk:
+        self.desk = desk
         self.close_phases()
         # Docks that show other readers' work clear it before the reader sees anything.
         self.desk_changed.emit()
@@ -308,6 +366,7 @@ class Hub:
 
     def _leave(self) -> None:
         self.close_desk()
+        self.kit = None
         study, self.study = self.study, None
         if study is not None:
             study.close()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
+from qtpy.compat import isalive
 from qtpy.QtCore import QSignalBlocker, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
@@ -51,6 +52,8 @@ class Dock(QWidget):
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self.primary = primary_button("")
         self._listening = False
+        # What a dock shows must be gone before a reader sees anything, shown or not.
+        self.hub.desk_changed.connect(self._forget_hidden)
 
     def refresh(self) -> None:
         """Bring everything shown up to date with the hub."""
@@ -92,6 +95,10 @@ class Dock(QWidget):
         button = focus if mine else self.primary
         if button.isVisible() and button.isEnabled():
             button.click()
+
+    def _forget_hidden(self) -> None:
+        if self.hub.blinded and not self._listening and isalive(self):
+            self.refresh()
 
     def _theme_changed(self) -> None:
         self.restyle()

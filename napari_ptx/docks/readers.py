@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 
+from napari_ptx.errors import PtxError
+
 if TYPE_CHECKING:
     LayerData = tuple[Any, dict[str, Any], str]
     Reader = Callable[[str | list[str]], list[LayerData] | list[tuple[None]]]
 
 IMAGE_SUFFIXES = (".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
-STUDY_SUFFIX = ".ptx"
+STUDY_SUFFIXES = (".ptx", ".ptxkit")
 
 
 def get_image_reader(path: str | list[str]) -> Reader | None:
@@ -39,8 +41,8 @@ def get_folder_reader(path: str | list[str]) -> Reader | None:
 
 
 def get_study_reader(path: str | list[str]) -> Reader | None:
-    """Give what opens a study file in the Study dock, or ``None``."""
-    return _open_study if _all_end_with(path, (STUDY_SUFFIX,)) else None
+    """Give what opens a study, or a reader's kit with its session, or ``None``."""
+    return _open_study if _all_end_with(path, STUDY_SUFFIXES) else None
 
 
 def _all_end_with(path: str | list[str], suffixes: tuple[str, ...]) -> bool:
@@ -56,6 +58,7 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
     from napari_ptx.image import read_image
     from napari_ptx.roi import object_of
 
+    _refuse_blinded()
     read: list[LayerData] = []
     for place in [path] if isinstance(path, str) else path:
         header = object_of(place) if _all_end_with(place, (".dcm",)) else None
@@ -72,8 +75,20 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
 def _read_folders(path: str | list[str]) -> list[LayerData]:
     from napari_ptx.docks.dicom_layers import read_folder
 
+    _refuse_blinded()
     paths = [path] if isinstance(path, str) else path
     return [layer for one in paths for layer in read_folder(Path(one))]
+
+
+def _refuse_blinded() -> None:
+    """Raise while a reader is at work: what is opened could unblind."""
+    from napari import current_viewer
+
+    from napari_ptx.docks.hub import STAYS_CLOSED, Hub
+
+    viewer = current_viewer()
+    if viewer is not None and Hub.of(viewer).blinded:
+        raise PtxError(STAYS_CLOSED)
 
 
 def _open_study(path: str | list[str]) -> list[tuple[None]]:
@@ -84,6 +99,7 @@ def _open_study(path: str | list[str]) -> list[tuple[None]]:
     viewer = current_viewer()
     if viewer is not None:
         hub = Hub.of(viewer)
-        hub.show("Study")
+        if not hub.blinded:
+            hub.show("Study")
         hub.open_study(path if isinstance(path, str) else path[0])
     return [(None,)]

@@ -254,6 +254,9 @@ class ReadingDock(Dock):
         if self.controller is None:
             return
         self.controller.actions.click(action)
+        kit = self.hub.kit
+        if action == "finish_session" and self.controller.read_only and kit is not None:
+            self._say(f"Finished. Send {kit.path.name} back. Thank you.", "info")
         self._focus_canvas()
 
     def _reason_clicked(self, reason: str) -> None:

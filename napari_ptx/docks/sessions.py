@@ -47,6 +47,8 @@ def moment(time: datetime) -> str:
 
 def state_text(status: RoundStatus) -> str:
     """Say in a few words where a session stands."""
+    if status.out:
+        return "out as a kit"
     if status.state == "sealed" and status.opens_on is not None:
         return f"opens {day(status.opens_on)}"
     if status.state == "waiting":
@@ -62,7 +64,7 @@ def state_text(status: RoundStatus) -> str:
 
 def _later(status: RoundStatus) -> int:
     """Rank a session: what is to be read comes before what is only to be closed."""
-    if status.state != "open":
+    if status.state != "open" or status.out:
         return 2
     return int(status.finished == status.total)
 

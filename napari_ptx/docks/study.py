@@ -18,6 +18,7 @@ from napari_ptx.docks.doors import DoorsPage
 from napari_ptx.docks.exporting import ExportDialog
 from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
+from napari_ptx.docks.kits import KitPage, ask_kit, ask_kits, show_findings, told, withdraw_kit
 from napari_ptx.docks.parts import Dock, colour
 from napari_ptx.docks.pin_dialog import PinDialog
 from napari_ptx.docks.study_page import BlindPage, StudyPage
@@ -31,13 +32,13 @@ if TYPE_CHECKING:
     from napari_ptx.study.relink import Relinked
     from napari_ptx.study.types import RoundStatus
 
-STUDY_FILES = "Studies (*.ptx);;All files (*)"
+STUDY_FILES = "Studies and kits (*.ptx *.ptxkit);;All files (*)"
 
 
 class StudyDock(Dock):
     """Open, make and watch studies; begin reading sessions; import and export.
 
-    It shows one of three pages: the doors while no study is open, the study, or,
+    It shows one page: the doors while no study is open; the study; a reader's kit; or,
     while a reader is at work, nothing but the way to end the session.
     """
 
@@ -48,8 +49,9 @@ class StudyDock(Dock):
         self.doors = DoorsPage()
         self.page = StudyPage()
         self.blind = BlindPage()
+        self.kit = KitPage()
         self._pages = QStackedWidget()
-        for page in (self.doors, self.page, self.blind):
+        for page in (self.doors, self.page, self.blind, self.kit):
             self._pages.addWidget(page)
         self.job = JobBar()
         self._export_folder: Path | None = None
@@ -83,6 +85,10 @@ class StudyDock(Dock):
         self.page.replay_button.clicked.connect(self.open_replay)
         self.page.find_button.clicked.connect(self.choose_images)
         self.page.report_button.clicked.connect(self.choose_report)
+        self.page.kit_button.clicked.connect(self.kit_out)
+        self.page.merge_button.clicked.connect(self.choose_kits)
+        self.page.lint_button.clicked.connect(self.lint)
+        self.kit.close_button.clicked.connect(self.hub.close_study)
         self.page.session_changed.connect(self._update_primary)
         self.page.table.chosen.connect(self._primary_clicked)
         self.blind.end_button.clicked.connect(self.hub.close_desk)
@@ -99,6 +105,11 @@ class StudyDock(Dock):
         if desk is not None:
             self.blind.show_desk(desk)
             self._pages.setCurrentWidget(self.blind)
+            self.page.forget()
+            self.doors.show_recent(())
+        elif self.hub.kit is not None:
+            self.kit.show_kit(self.hub.kit)
+            self._pages.setCurrentWidget(self.kit)
         elif study is not None:
             try:
                 self.page.show_study(study)
@@ -129,6 +140,8 @@ class StudyDock(Dock):
         """Give the primary button's text and tooltip, and whether it can be pressed."""
         if self.hub.desk is not None:
             return "Go on reading", "Show the Reading dock (Enter)", True
+        if self.hub.kit is not None:
+            return self.kit.primary_words()
         if self.hub.study is None:
             if self.doors.recent is not None:
                 return f"Open {self.doors.recent.stem}", "Open the selected study (Enter)", True
@@ -140,6 +153,8 @@ class StudyDock(Dock):
             return
         if self.hub.desk is not None:
             self.hub.show("Reading")
+        elif self.hub.kit is not None:
+            self.hub.resume_kit()
         elif self.hub.study is not None:
             self.begin_session()
         elif self.doors.recent is not None:
@@ -216,6 +231,36 @@ class StudyDock(Dock):
         session = self.page.table.current()
         if session is not None:
             self.hub.show_replay(session.reader, session.round)
+
+    # Kits
+
+    def kit_out(self) -> None:
+        """Write the selected session into a kit, or withdraw the kit that is out."""
+        session = self.page.table.current()
+        if self.hub.study is None or session is None:
+            return
+        if session.out:
+            withdraw_kit(self, self.hub, session)
+        elif (chosen := ask_kit(self, self.hub.study.path, session, self.page.reason)) is not None:
+            self._start("kit", "Packing the kit", "napari_ptx.docks.kit_tasks:make_kit",
+                        self.hub.study.path, session.reader, session.round, *chosen)  # fmt: skip
+
+    def choose_kits(self) -> None:
+        """Ask for kits that came back, and merge them."""
+        if self.hub.study is not None and (chosen := ask_kits(self, self.hub.study.path)):
+            self.merge(chosen)
+
+    def merge(self, kits: list[Path]) -> None:
+        """Bring the readings of kits home."""
+        if self.hub.study is not None:
+            self._start("merge", "Checking kits", "napari_ptx.docks.kit_tasks:merge",
+                        self.hub.study.path, kits)  # fmt: skip
+
+    def lint(self) -> None:
+        """Look for what could unblind a reader in the study's images."""
+        if self.hub.study is not None:
+            self._start("lint", "Looking at the images", "napari_ptx.docks.kit_tasks:lint",
+                        self.hub.study.path)  # fmt: skip
 
     # Long work
 
@@ -314,6 +359,11 @@ class StudyDock(Dock):
         elif name == "import":
             show_info(f"{value} readings imported.")
             self.hub.record_changed()
+        elif name in ("kit", "merge"):
+            show_info(told(name, value))
+            self.hub.record_changed()
+        elif name == "lint" and not self.hub.blinded:
+            show_findings(self, value)
         elif name == "export":
             files, left_out = value
             show_info(f"{len(files)} files exported to {self._export_folder}.")

@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from napari_ptx.study.types import RoundStatus
 
 
+KIT, WITHDRAW = "Kit…", "Withdraw kit…"
+KIT_TIP = "Write the selected session into one file that its reader opens offline"
+WITHDRAW_TIP = "Call the selected session's kit back: it will not come home"
+
+
 class StudyPage(QWidget):
     """Progress by reader and round, and what a coordinator does with a study."""
 
@@ -76,6 +81,14 @@ class StudyPage(QWidget):
         self.report_button = _button(
             "Report…", "Write one page on the whole study, with its tables, and open it"
         )
+        self.kit_button = _button(KIT, KIT_TIP)
+        self.merge_button = _button(
+            "Merge kits…", "Bring the readings of kits home that readers have sent back"
+        )
+        self.lint_button = _button(
+            "Check images…",
+            "Look for what could unblind a reader: tags, burned-in text, calipers, doubles",
+        )
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
         self.open_button = _button("Studies", "Open another study, make one, or close this one")
@@ -93,9 +106,9 @@ class StudyPage(QWidget):
         buttons.setSpacing(6)
         for place, button in enumerate(
             (
-                *(self.import_button, self.export_button),
-                *(self.verify_button, self.agreement_button),
-                *(self.report_button, self.replay_button, self.find_button),
+                *(self.kit_button, self.merge_button, self.import_button, self.export_button),
+                *(self.verify_button, self.lint_button, self.replay_button, self.find_button),
+                *(self.agreement_button, self.report_button),
             )
         ):
             buttons.addWidget(button, place // 2, place % 2)
@@ -144,11 +157,21 @@ class StudyPage(QWidget):
         are = "is" if self._count_lost == 1 else "are"
         return [f"{_count(self._count_lost, 'image')} {are} not where the study has them."]
 
+    def forget(self) -> None:
+        """Hold nothing that a blinded reader must not see, shown or not."""
+        for label in (self._name, self._subtitle, self._about, self._warnings):
+            label.clear()
+        self._name.setToolTip("")
+        self._reason.clear()
+        self._menu.clear()
+        self._study_path = None
+        self.table.show_sessions(())
+
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
         for button in (
-            *(self.verify_button, self.import_button),
-            *(self.export_button, self.find_button, self.report_button),
+            *(self.verify_button, self.import_button, self.export_button, self.report_button),
+            *(self.kit_button, self.merge_button, self.lint_button, self.find_button),
         ):
             button.setEnabled(not busy)
         self.open_button.setEnabled(not busy)
@@ -159,6 +182,8 @@ class StudyPage(QWidget):
         if session is None:
             return "Start reading", "Select a session in the table", False
         who = f"{session.reader}, round {session.round}"
+        if session.out:
+            return f"{who} is out", "Merge its kit when it comes back, or withdraw it", False
         if session.state == "closed":
             return f"{who} is finished", "Nothing in it can change any more", False
         if session.state == "waiting":
@@ -176,6 +201,9 @@ class StudyPage(QWidget):
         session = self.table.current()
         self._about.setText("" if session is None else _about(session, self._washout))
         self._reason.setVisible(session is not None and session.state == "sealed")
+        out = session is not None and session.out
+        self.kit_button.setText(WITHDRAW if out else KIT)
+        self.kit_button.setToolTip(WITHDRAW_TIP if out else KIT_TIP)
         self.session_changed.emit()
 
     def _reason_changed(self, _: str) -> None:
@@ -237,6 +265,11 @@ class BlindPage(QWidget):
 
 def _about(session: RoundStatus, washout: int) -> str:
     who = f"Round {session.round} of {session.reader}"
+    if session.out:
+        return (
+            f"{who} is out as a kit; it opens here again once the kit was merged. One that is "
+            "lost can be withdrawn."
+        )
     if session.state == "closed":
         return f"{who} is finished; nothing in it can change any more."
     if session.state == "waiting":

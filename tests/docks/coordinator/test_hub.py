@@ -60,14 +60,18 @@ def test_closing_the_viewer_closes_the_study_and_the_desk(
     connection.close()
 
 
-def test_opening_another_study_ends_the_session(
-    hub: Hub, study_file: Path, new_study_file: Path
+def test_no_study_opens_before_the_session_is_ended(
+    hub: Hub, study_file: Path, new_study_file: Path, told: list[str]
 ) -> None:
     hub.show("Study")
     hub.open_study(new_study_file)
-    hub.open_desk("A", 1)
-    hub.open_study(study_file)
-    assert hub.desk is None
+    desk = hub.open_desk("A", 1)
+    assert hub.open_study(study_file) is None
+    assert "other files stay closed" in told[-1]
+    assert hub.desk is desk
+    assert hub.study.name == "fresh"
+    hub.close_desk()
+    assert hub.open_study(study_file) is not None
     assert hub.study.name == "neck"
 
 
