@@ -73,6 +73,7 @@ class Drawing:
         self.viewer = viewer
         self.image: Image | None = None
         self.outlines: Outlines = ()
+        self.colour = OUTLINE  # of the lesions that are not selected
         self.selected: int | None = None
         self._enabled = False
         self.brush: float | None = None
@@ -381,7 +382,7 @@ class Drawing:
         hand = self._gesture.lines() if self._gesture is not None else ()
         replaced = self._gesture.replaces if self._gesture is not None else None
         lines = [
-            InkLine(ring, SELECTED if index == self.selected else OUTLINE)
+            InkLine(ring, SELECTED if index == self.selected else self.colour)
             for index in self._in_frame
             if index != replaced
             for ring in self.outlines[index].rings

@@ -21,11 +21,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptx.docks import recent
+from napari_ptx.docks.adjudication_row import AdjudicationRow
 from napari_ptx.docks.parts import heading, hint
 from napari_ptx.docks.sessions import SessionTable, day, moment
 
 if TYPE_CHECKING:
     from napari_ptx.study import Desk, Study
+    from napari_ptx.study.adjudication import AdjudicationDesk
     from napari_ptx.study.types import RoundStatus
 
 
@@ -47,6 +49,7 @@ class StudyPage(QWidget):
         self._subtitle = hint()
         self._subtitle.setToolTip("What the study holds, and whether its record was verified")
         self.table = SessionTable()
+        self.adjudication = AdjudicationRow()
         self._about = hint()
         self._warnings = hint()
         self._reason = QLineEdit()
@@ -86,6 +89,7 @@ class StudyPage(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._subtitle)
         layout.addWidget(self.table)
+        layout.addWidget(self.adjudication)
         layout.addWidget(self._about)
         layout.addWidget(self._reason)
         layout.addWidget(self._warnings)
@@ -113,6 +117,7 @@ class StudyPage(QWidget):
         self._warnings.setText("\n".join(status.warnings))
         self._warnings.setVisible(bool(status.warnings))
         self.table.show_sessions(status.rounds)
+        self.adjudication.show_study(study, status)
 
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
@@ -191,6 +196,14 @@ class BlindPage(QWidget):
         layout.addWidget(self._progress)
         layout.addWidget(self._hidden)
         layout.addStretch(1)
+
+    def show_adjudication(self, desk: AdjudicationDesk) -> None:
+        """Say who decides, and how far."""
+        self._who.setText(f"{desk.reader} is adjudicating: case list hidden")
+        done, total = desk.progress
+        self._progress.setRange(0, max(total, 1))
+        self._progress.setValue(done)
+        self._progress.setFormat(f"{done} of {total} decided")
 
     def show_desk(self, desk: Desk) -> None:
         """Say who reads, and how far."""
