@@ -38,6 +38,7 @@ class CaseView:
         What is shown, or ``None`` while nothing is.
     """
 
+    SHORTCUTS = keys.READING
     looked = Signal()
     """Zoom, centre, window or frame have changed; many of these come with one movement."""
 
@@ -238,13 +239,13 @@ class CaseView:
             return
         self.drawing.attach(self._image_layer, self._outline_layer)
         for layer in self._ours:
-            keys.bind(layer, self._actions)
+            keys.bind(layer, self._actions, self.SHORTCUTS)
         self.drawing.redraw()
 
     def _detach(self) -> None:
         self.drawing.detach()
         for layer in self._ours:
-            keys.unbind(layer)
+            keys.unbind(layer, self.SHORTCUTS)
 
     def _set_visible(self, visible: bool) -> None:
         for layer in self._ours:

@@ -187,6 +187,8 @@ LINE_WIDTH = 2.0
 HALO_WIDTH = 4.0
 HANDLE_SIZE = 9.0
 HALO = (0.0, 0.0, 0.0, 0.55)
+INK, UNDER_INK, BAND = 10, 7, 5
+"""What lies over what: the ink of the hand, that of what is given, and wide bands."""
 
 
 class Ink:
@@ -197,12 +199,13 @@ class Ink:
     takes 30 ms for the same. A dark rim keeps them visible on bright tissue.
     """
 
-    def __init__(self, viewer: Viewer, layer: Layer) -> None:
+    def __init__(self, viewer: Viewer, layer: Layer, order: int = INK) -> None:
         self._node = viewer.window._qt_viewer.layer_to_visual[layer].node
+        self._order = order
         self._lines: list[_InkLine] = []
         self._handles = Markers(parent=self._node, scaling=False)
         self._handles.set_gl_state("translucent", depth_test=False)
-        self._handles.order = 12
+        self._handles.order = order + 2
         self._with_handles = False
         self._used = 0
         self._shown = True
@@ -212,7 +215,7 @@ class Ink:
     def prepare(self) -> None:
         """Have a line at hand for the next stroke: a new one takes vispy 50 ms."""
         while len(self._lines) < self._used + 1:
-            self._lines.append(_InkLine(self._node))
+            self._lines.append(_InkLine(self._node, self._order))
             self._lines[-1].set_visible(False)
 
     def draw(self, lines: Sequence[InkLine], handles: Points | None) -> None:
@@ -226,7 +229,7 @@ class Ink:
         self._used = 0
         for line in lines:
             if self._used == len(self._lines):
-                self._lines.append(_InkLine(self._node))
+                self._lines.append(_InkLine(self._node, self._order))
             if self._lines[self._used].draw(line):
                 self._used += 1
         self._with_handles = handles is not None and len(handles) > 0
@@ -264,6 +267,36 @@ class Ink:
         self._handles.visible = self._shown and self._with_handles
 
 
+BAND_WIDTH = 14.0
+
+
+class Bands:
+    """Closed lines with a colour at each point, wide and under the ink of the same layer."""
+
+    def __init__(self, viewer: Viewer, layer: Layer) -> None:
+        self._node = viewer.window._qt_viewer.layer_to_visual[layer].node
+        self._lines: list[Any] = []
+
+    def draw(self, lines: Sequence[tuple[Points, NDArray[np.float32]]]) -> None:
+        """Show these lines, each ``(n, 2)`` positions and ``(n, 4)`` colours, and no others."""
+        while len(self._lines) < len(lines):
+            line = Line(pos=np.zeros((2, 2)), width=BAND_WIDTH, method="agg", parent=self._node)
+            line.order = BAND
+            self._lines.append(line)
+        for place, line in enumerate(self._lines):
+            line.visible = place < len(lines)
+            if line.visible:
+                points, colours = lines[place]
+                ring = np.concatenate([_flat(points), _flat(points[:1])])
+                line.set_data(pos=ring, color=np.concatenate([colours, colours[:1]]))
+
+    def close(self) -> None:
+        """Take the lines off the scene."""
+        for line in self._lines:
+            line.parent = None
+        self._lines.clear()
+
+
 @dataclass(frozen=True)
 class InkLine:
     """A line to draw: vertices ``(n, 2)`` as ``(y, x)``, "#rrggbb", and whether it is closed."""
@@ -276,13 +309,13 @@ class InkLine:
 class _InkLine:
     """A line and its dark rim on the scene."""
 
-    def __init__(self, parent: Any) -> None:
+    def __init__(self, parent: Any, order: int) -> None:
         self._parts = tuple(
             Line(pos=np.zeros((2, 2)), width=width, method="agg", parent=parent)
             for width in (HALO_WIDTH, LINE_WIDTH)
         )
-        for order, part in enumerate(self._parts, 10):
-            part.order = order
+        for place, part in enumerate(self._parts, order):
+            part.order = place
         self._drawn: InkLine | None = None
 
     def draw(self, line: InkLine) -> bool:

@@ -78,6 +78,7 @@ class Drawing:
         self.image: Image | None = None
         self.outlines: Outlines = ()
         self.aid: Outlines = ()
+        self.colour = OUTLINE  # of the lesions that are not selected
         self.selected: int | None = None
         self._enabled = False
         self.brush: float | None = None
@@ -390,7 +391,7 @@ class Drawing:
         frame = self.frame
         lines = [InkLine(ring, AID) for one in self.aid if one.frame == frame for ring in one.rings]
         lines += [
-            InkLine(ring, SELECTED if index == self.selected else OUTLINE)
+            InkLine(ring, SELECTED if index == self.selected else self.colour)
             for index in self._in_frame
             if index != replaced
             for ring in self.outlines[index].rings

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from napari_ptx.docks.phase_tasks import OpenPhases
     from napari_ptx.docks.phase_view import PhaseView
     from napari_ptx.study import Desk, Kit, Study
+    from napari_ptx.study.adjudication import AdjudicationDesk
     from napari_ptx.ultrasound import Predictions
 
 DOCKS: Mapping[str, str] = {
     "Study": "napari_ptx.docks.study:StudyDock",
     "Reading": "napari_ptx.docks.reading:ReadingDock",
+    "Adjudication": "napari_ptx.docks.adjudication:AdjudicationDock",
     "Agreement": "napari_ptx.docks.agreement:AgreementDock",
     "Replay": "napari_ptx.docks.replay:ReplayDock",
     "Models": "napari_ptx.docks.models:ModelsDock",
@@ -89,6 +91,7 @@ class Hub:
         self.kit: Kit | None = None
         """The reader's kit that is open; there is no study then."""
         self.desk: Desk | None = None
+        self.adjudication: AdjudicationDesk | None = None
         self._predictions: Predictions | None = None
         self.threshold_overrides: dict[str, float] = {}
         self.wanted_row: int | None = None
@@ -100,8 +103,8 @@ class Hub:
 
     @property
     def blinded(self) -> bool:
-        """Whether a reader is at work: nothing of another reader may be shown."""
-        return self.desk is not None
+        """Whether a reader or the adjudicator is at work: nothing of a reader may be shown."""
+        return self.desk is not None or self.adjudication is not None
 
     # The study
 
@@ -207,9 +210,26 @@ class Hub:
         self.show("Reading")
         return self.desk
 
+    def open_adjudication(self) -> AdjudicationDesk | None:
+        """Begin or resume the adjudicator's session and raise the Adjudication dock."""
+        if self.study is None:
+            return None
+        self.close_desk()
+        try:
+            self.adjudication = self.study.adjudication_desk()
+        except PtxError as error:
+            show_error(str(error))
+            return None
+        self.close_phases()
+        self.desk_changed.emit()
+        self._tell_predictions()
+        self.show("Adjudication")
+        return self.adjudication
+
     def close_desk(self) -> None:
-        """End the session for now; the record keeps everything."""
-        desk, self.desk = self.desk, None
+        """End the session, a reader's or the adjudicator's, for now; the record has it all."""
+        desk = self.desk or self.adjudication
+        self.desk = self.adjudication = None
         if desk is not None:
             # The Reading dock writes what is still open while the desk can take it.
             self.desk_changed.emit()
@@ -359,7 +379,8 @@ class Hub:
         # The window is gone, and with it all who would listen: nothing is emitted. The view
         # holds the viewer, which holds this hub.
         self.phases = self._phase_view = None
-        desk, self.desk = self.desk, None
+        desk = self.desk or self.adjudication
+        self.desk = self.adjudication = None
         if desk is not None:
             desk.close()
         self._leave()

@@ -87,6 +87,19 @@ READING: tuple[Shortcut, ...] = (
 )
 
 
+ADJUDICATION: tuple[Shortcut, ...] = (
+    Shortcut("1", "take_first", "Take the blue reading", "case"),
+    Shortcut("2", "take_second", "Take the orange reading", "case"),
+    Shortcut("3", "edit_copy", "Edit a copy of the one that is taken", "case"),
+    Shortcut("4", "draw_anew", "Draw anew", "case"),
+    Shortcut("0", "not_assessable", "Not assessable, with a reason", "case"),
+    Shortcut("Enter", "finish", "Decide and open the next case", "case"),
+    Shortcut("V", "side_by_side", "Overlaid, or side by side", "view"),
+    Shortcut("D", "distance", "Show how far blue lies from orange, or not", "view"),
+    *(one for one in READING if one.action not in ("not_assessable", "finish")),
+)
+"""The keys of an adjudicator's session: the decisions, and a reader's tools."""
+
 REVIEW: tuple[Shortcut, ...] = (
     Shortcut("J", "next_case", "The next case of the list", "case"),
     Shortcut("K", "back", "The case before in the list", "case"),
@@ -125,26 +138,29 @@ GLAND_EDIT: tuple[Shortcut, ...] = (
 """The keys on the copy of a gland that is edited; napari's brush and its undo stay."""
 
 
-def label(action: str) -> str:
+def label(action: str, shortcuts: Iterable[Shortcut] = READING) -> str:
     """Give the first key of an action, as a person reads it."""
-    return next(shortcut.label for shortcut in READING if shortcut.action == action)
+    return next(shortcut.label for shortcut in shortcuts if shortcut.action == action)
 
 
-def bind(layer: Layer, actions: Mapping[str, Callable[..., Any]]) -> None:
-    """Bind the table on a layer, and keep napari's own keys from it.
+def bind(
+    layer: Layer,
+    actions: Mapping[str, Callable[..., Any]],
+    shortcuts: Iterable[Shortcut] = READING,
+) -> None:
+    """Bind a session's table on a layer, and keep napari's own keys from it.
 
     napari's keys would change tools, delete layers or turn the image; in a session
     only the table acts.
     """
-    for shortcut in READING:
-        layer.bind_key(shortcut.key, _binding(shortcut, actions[shortcut.action]), overwrite=True)
+    _bind_all(layer, shortcuts, actions)
     # napari 0.9.2 fails on ``...`` as the function, its own word for a blocked key.
     layer.bind_key(..., _nothing, overwrite=True)
 
 
-def unbind(layer: Layer) -> None:
+def unbind(layer: Layer, shortcuts: Iterable[Shortcut] = READING) -> None:
     """Take the table off a layer."""
-    for shortcut in READING:
+    for shortcut in shortcuts:
         layer.bind_key(shortcut.key, None)
     layer.bind_key(..., None)
 

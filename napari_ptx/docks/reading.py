@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QSize, Qt, QTimer
@@ -21,6 +20,7 @@ from napari_ptx.docks import compat, keys, second_look
 from napari_ptx.docks.parts import Dock, heading, hint
 from napari_ptx.docks.reading_controller import ReadingController
 from napari_ptx.docks.reading_page import ReadingPage
+from napari_ptx.docks.seats import Seat
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -41,30 +41,6 @@ NO_SESSION = (
 )
 
 
-class _Seat:
-    """Who sits at the desk; it outlives the dock's widget by long enough to leave."""
-
-    def __init__(self) -> None:
-        self.controller: ReadingController | None = None
-
-    @classmethod
-    def take(cls, viewer: Viewer) -> _Seat:
-        """Give a new seat at a viewer; whoever sat there leaves."""
-        if viewer in _seats:
-            _seats[viewer].leave()
-        _seats[viewer] = seat = cls()
-        return seat
-
-    def leave(self) -> None:
-        """Leave the session, if there is one."""
-        controller, self.controller = self.controller, None
-        if controller is not None:
-            controller.close()
-
-
-_seats: WeakKeyDictionary[Viewer, _Seat] = WeakKeyDictionary()
-
-
 class ReadingDock(Dock):
     """The reader's view of the desk that is open in a viewer."""
 
@@ -72,7 +48,7 @@ class ReadingDock(Dock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer)
-        self._seat = _Seat.take(self.viewer)
+        self._seat = Seat.take(self.viewer, self.NAME)
         self.destroyed.connect(self._seat.leave)
         self.page = ReadingPage()
         self.page.pressed.connect(self._pressed)

@@ -55,6 +55,9 @@ class ReadingController:
         Whether everything drawn is in the record.
     """
 
+    VIEW = CaseView
+    """What the case is shown with."""
+
     changed = Signal()
     """Anything that the dock shows has changed."""
     measured = Signal()
@@ -71,7 +74,7 @@ class ReadingController:
         self.image: Image | None = None
         self.reason: str | None = None
         self.saved = True
-        self.case = CaseView(viewer, focus=focus)
+        self.case = self.VIEW(viewer, focus=focus)
         self.drawing = self.case.drawing
         self.drawing.committed.connect(self.record)
         self.drawing.preview.connect(self._preview)

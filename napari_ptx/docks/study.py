@@ -92,6 +92,7 @@ class StudyDock(Dock):
         self.page.session_changed.connect(self._update_primary)
         self.page.table.chosen.connect(self._primary_clicked)
         self.blind.end_button.clicked.connect(self.hub.close_desk)
+        self.page.adjudication.begin.connect(self.hub.open_adjudication)
         self.job.finished.connect(self._job_finished)
         self.job.running_changed.connect(self._job_running)
         self.refresh()
@@ -101,12 +102,13 @@ class StudyDock(Dock):
     def refresh(self) -> None:
         """Show the page that fits, with the record as it stands."""
         study, desk = self.hub.study, self.hub.desk
-        self.blind.end_button.setVisible(desk is not None)
-        if desk is not None:
+        self.blind.end_button.setVisible(self.hub.blinded)
+        if self.hub.adjudication is not None:
+            self.blind.show_adjudication(self.hub.adjudication)
+            self._hide_the_study()
+        elif desk is not None:
             self.blind.show_desk(desk)
-            self._pages.setCurrentWidget(self.blind)
-            self.page.forget()
-            self.doors.show_recent(())
+            self._hide_the_study()
         elif self.hub.kit is not None:
             self.kit.show_kit(self.hub.kit)
             self._pages.setCurrentWidget(self.kit)
@@ -123,6 +125,11 @@ class StudyDock(Dock):
             self._pages.setCurrentWidget(self.doors)
         self._update_primary()
 
+    def _hide_the_study(self) -> None:
+        self._pages.setCurrentWidget(self.blind)
+        self.page.forget()
+        self.doors.show_recent(())
+
     def restyle(self) -> None:  # noqa: D102
         super().restyle()
         theme = self.theme
@@ -138,6 +145,8 @@ class StudyDock(Dock):
 
     def _primary_words(self) -> tuple[str, str, bool]:
         """Give the primary button's text and tooltip, and whether it can be pressed."""
+        if self.hub.adjudication is not None:
+            return "Go on adjudicating", "Show the Adjudication dock (Enter)", True
         if self.hub.desk is not None:
             return "Go on reading", "Show the Reading dock (Enter)", True
         if self.hub.kit is not None:
@@ -151,8 +160,8 @@ class StudyDock(Dock):
     def _primary_clicked(self) -> None:
         if not self.primary.isEnabled():
             return
-        if self.hub.desk is not None:
-            self.hub.show("Reading")
+        if self.hub.blinded:
+            self.hub.show("Reading" if self.hub.desk is not None else "Adjudication")
         elif self.hub.kit is not None:
             self.hub.resume_kit()
         elif self.hub.study is not None:

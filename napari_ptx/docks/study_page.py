@@ -22,11 +22,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_ptx.docks import recent
+from napari_ptx.docks.adjudication_row import AdjudicationRow
 from napari_ptx.docks.parts import heading, hint
 from napari_ptx.docks.sessions import SessionTable, day, moment
 
 if TYPE_CHECKING:
     from napari_ptx.study import Desk, Study
+    from napari_ptx.study.adjudication import AdjudicationDesk
     from napari_ptx.study.types import RoundStatus
 
 
@@ -54,6 +56,7 @@ class StudyPage(QWidget):
         self._subtitle = hint()
         self._subtitle.setToolTip("What the study holds, and whether its record was verified")
         self.table = SessionTable()
+        self.adjudication = AdjudicationRow()
         self._about = hint()
         self._warnings = hint()
         self._reason = QLineEdit()
@@ -117,6 +120,7 @@ class StudyPage(QWidget):
         layout.addLayout(top)
         layout.addWidget(self._subtitle)
         layout.addWidget(self.table)
+        layout.addWidget(self.adjudication)
         layout.addWidget(self._about)
         layout.addWidget(self._reason)
         layout.addWidget(self._warnings)
@@ -145,6 +149,7 @@ class StudyPage(QWidget):
         self._warnings.setText("\n".join(warnings))
         self._warnings.setVisible(bool(warnings))
         self.table.show_sessions(status.rounds)
+        self.adjudication.show_study(study, status)
 
     def _lost(self, study: Study) -> list[str]:
         """Say how many images are not where they were; looked up when it is opened."""
@@ -253,6 +258,14 @@ class BlindPage(QWidget):
         layout.addWidget(self._progress)
         layout.addWidget(self._hidden)
         layout.addStretch(1)
+
+    def show_adjudication(self, desk: AdjudicationDesk) -> None:
+        """Say who decides, and how far."""
+        self._who.setText(f"{desk.reader} is adjudicating: case list hidden")
+        done, total = desk.progress
+        self._progress.setRange(0, max(total, 1))
+        self._progress.setValue(done)
+        self._progress.setFormat(f"{done} of {total} decided")
 
     def show_desk(self, desk: Desk) -> None:
         """Say who reads, and how far."""

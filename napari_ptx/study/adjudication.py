@@ -141,14 +141,16 @@ class AdjudicationDesk:
 
     # Steps
 
-    def go(self, index: int, *, view: View | None = None, seconds: float = 0.0) -> None:
+    def go(
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
+    ) -> None:
         """Go to a case. ``view`` and ``seconds`` belong to the one that is left.
 
         With the index of the case at hand it only records those two.
         """
         self._at(index)
         if view or seconds:
-            self._step(self._position, "look", view, seconds)
+            self._step(self._position, "look", view, seconds, action=action)
         if index != self._position:
             self._show(index)
 
@@ -215,20 +217,20 @@ class AdjudicationDesk:
         )
 
     def undo(
-        self, index: int, *, view: View | None = None, seconds: float = 0.0
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
     ) -> AdjudicationDraft:
         """Take the last stroke back, or what ``begin`` began; with none, nothing happens."""
         if not self._at(index).fold.can_undo:
             return self.draft(index)
-        return self._step(index, "undo", view, seconds)
+        return self._step(index, "undo", view, seconds, action=action)
 
     def redo(
-        self, index: int, *, view: View | None = None, seconds: float = 0.0
+        self, index: int, *, view: View | None = None, seconds: float = 0.0, action: str = ""
     ) -> AdjudicationDraft:
         """Repeat the stroke that was taken back; with none, nothing happens."""
         if not self._at(index).fold.can_redo:
             return self.draft(index)
-        return self._step(index, "redo", view, seconds)
+        return self._step(index, "redo", view, seconds, action=action)
 
     def decide(
         self,

@@ -196,7 +196,9 @@ def compare(
         reasons.append("assessable for one reader only")
     elif all(assessable):
         if protocol.disagree_dice is not None and dice < protocol.disagree_dice:
-            reasons.append(f"Dice {dice:.2f} is below {protocol.disagree_dice:g}")
+            # Never "Dice 0.80 is below 0.8".
+            digits = 2 if round(dice, 2) < protocol.disagree_dice else 4
+            reasons.append(f"Dice {dice:.{digits}f} is below {protocol.disagree_dice:g}")
         limit = protocol.disagree_hd95_mm
         if limit is not None and spacing is not None and hd95 > limit:
             far = f"{hd95:.1f} mm" if math.isfinite(hd95) else "without bound"

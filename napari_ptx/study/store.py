@@ -19,7 +19,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from napari_ptx.study.database import MAGIC, connected, make_engine, result_code
+from napari_ptx.study.database import connected, make_engine, result_code
 from napari_ptx.study.tables import APPEND_ONLY
 from napari_ptx.study.types import StudyError
 
@@ -53,16 +53,19 @@ class Store:
         """
         if not path.is_file():
             raise StudyError(f"There is no study file {path}; check the path.")
-        try:
-            with path.open("rb") as file:
-                magic = file.read(len(MAGIC))
-        except OSError as error:
-            raise StudyError(f"{path} cannot be read ({error.strerror}).") from error
-        if magic != MAGIC:
+        # The file is not opened by hand, not even to look at its first bytes: closing it would
+        # take away the locks of every other connection of this process (POSIX), and a child
+        # process could then remove the journal under them. SQLite tells what is no database.
+        if path.stat().st_size == 0:
             raise StudyError(f"{path} is not a napari-ptx study.")
         store = cls(path)
         try:
             store._migrate()
+        except StudyError as error:
+            store.close()
+            if error.__context__ is None or not _is_foreign(error.__context__):
+                raise
+            raise StudyError(f"{path} is not a napari-ptx study.") from None
         except BaseException:
             store.close()
             raise
@@ -194,6 +197,10 @@ class Store:
             )
         with connected(self._writer) as connection:
             _upgrade(connection)
+
+
+def _is_foreign(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and result_code(error) == sqlite3.SQLITE_NOTADB
 
 
 def _scripts() -> str:
