@@ -136,8 +136,9 @@ class StudyPage(QWidget):
         self.find_button.setVisible(self._count_lost > 0)
         if not self._count_lost:
             return []
-        are = "is" if self._count_lost == 1 else "are"
-        return [f"{_count(self._count_lost, 'image')} {are} not where the study has them."]
+        one = self._count_lost == 1
+        are, them = ("is", "it") if one else ("are", "them")
+        return [f"{_count(self._count_lost, 'image')} {are} not where the study has {them}."]
 
     def set_busy(self, busy: bool) -> None:
         """Let nothing else be started while a job runs."""
