@@ -172,6 +172,8 @@ class StudyPage(QWidget):
         session = self.table.current()
         self._about.setText("" if session is None else _about(session, self._washout))
         self._reason.setVisible(session is not None and session.state == "sealed")
+        begun = session is not None and session.last_active is not None
+        self.replay_button.setEnabled(begun)
         self.session_changed.emit()
 
     def _reason_changed(self, _: str) -> None:
