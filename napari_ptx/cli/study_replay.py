@@ -133,8 +133,8 @@ def _words(effort: Effort) -> str:
     if effort.keys is None or effort.clicks is None:
         return f"{minutes(effort.active_seconds)} of active time; keys and clicks were not counted"
     return (
-        f"{minutes(effort.active_seconds)} of active time; beside the drawing "
-        f"{effort.keys} keystrokes and {effort.clicks} clicks"
+        f"{minutes(effort.active_seconds)} of active time; beside the drawing keystrokes: "
+        f"{effort.keys}, clicks: {effort.clicks}"
     )
 
 

@@ -375,4 +375,6 @@ def _state(controller: ReadingController) -> str:
         return "opening\N{HORIZONTAL ELLIPSIS}"
     if controller.read_only:
         return "read only"
+    if not controller.saved:
+        return ""
     return {"finished": "finished \N{CHECK MARK}", "started": "", "new": ""}[controller.draft.state]

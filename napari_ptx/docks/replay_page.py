@@ -164,12 +164,15 @@ class ReplayPage(QWidget):
 def _summary(effort: Effort) -> str:
     if effort.keys is None:
         return "Keystrokes and clicks of this reading were not counted."
-    times = f", reopened {effort.reopened} times" if effort.reopened > 1 else ""
-    again = ", reopened once" if effort.reopened == 1 else times
-    return (
-        f"Beside the drawing {effort.keys} keystrokes and {effort.clicks} clicks; "
-        f"{effort.drawing} presses drew{again}."
-    )
+    again = f"; reopened {counted(effort.reopened, 'time')}" if effort.reopened else ""
+    keys, clicks = counted(effort.keys, "keystroke"), counted(effort.clicks or 0, "click")
+    presses = counted(effort.drawing or 0, "press", "presses")
+    return f"Beside the drawing {keys} and {clicks}; {presses} to draw{again}."
+
+
+def counted(number: int, one: str, more: str = "") -> str:
+    """Write a number with its noun."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
 
 
 def _table(name: str, columns: Sequence[tuple[str, str]], wide: int) -> QTableWidget:

@@ -159,8 +159,9 @@ class StudyPage(QWidget):
         self.find_button.setVisible(self._count_lost > 0)
         if not self._count_lost:
             return []
-        are = "is" if self._count_lost == 1 else "are"
-        return [f"{_count(self._count_lost, 'image')} {are} not where the study has them."]
+        one = self._count_lost == 1
+        are, them = ("is", "it") if one else ("are", "them")
+        return [f"{_count(self._count_lost, 'image')} {are} not where the study has {them}."]
 
     def forget(self) -> None:
         """Hold nothing that a blinded reader must not see, shown or not."""
@@ -209,6 +210,8 @@ class StudyPage(QWidget):
         out = session is not None and session.out
         self.kit_button.setText(WITHDRAW if out else KIT)
         self.kit_button.setToolTip(WITHDRAW_TIP if out else KIT_TIP)
+        begun = session is not None and session.last_active is not None
+        self.replay_button.setEnabled(begun)
         self.session_changed.emit()
 
     def _reason_changed(self, _: str) -> None:

@@ -147,3 +147,44 @@ def test_what_cannot_be_is_one_error(study: Path, tmp_path: Path) -> None:
     ):
         with pytest.raises(StudyError, match=sentence):
             run(*arguments)
+
+
+def test_replay_shows_steps_and_writes_a_film(
+    study: Path, cohort: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("import-readings", study, cohort.with_name("readings.csv"), "--reader", "A")
+    capsys.readouterr()
+    assert run("replay", study, "--reader", "A", "--case", "c1") == 0
+    text = capsys.readouterr().out
+    assert "A, round 1, case c1" in text
+    assert "outlines imported" in text
+    assert "were not counted" in text
+    assert run("replay", study, "--reader", "A", "--json") == 0
+    cases = json.loads(capsys.readouterr().out)["cases"]
+    assert {one["case"] for one in cases} == {"c0", "c1", "c2", "c3", "c4"}
+    film = study.with_name("film.gif")
+    assert run("replay", study, "--reader", "A", "--case", "c1", "-o", film, "--json") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["file"] == str(film)
+    assert answer["steps"][0]["kind"] == "import"
+    assert film.read_bytes()[:6] == b"GIF89a"
+    with pytest.raises(StudyError, match="name it with --case"):
+        run("replay", study, "--reader", "A", "-o", film)
+
+
+def test_relink_finds_images_by_their_pixels(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    away = study.parent / "away"
+    away.mkdir()
+    study.with_name("1.png").rename(away / "renamed.png")
+    study.with_name("2.png").unlink()
+    assert run("relink", study, away, "--json") == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["there"] == 3
+    assert answer["found"] == [{"case": "c1", "image": str(away / "renamed.png")}]
+    assert [one["case"] for one in answer["missing"]] == ["c2"]
+    assert run("relink", study, away) == 1
+    text = capsys.readouterr().out
+    assert "missing: c2" in text
+    assert "4 in their place, 0 found again, 1 missing, 0 changed" in text

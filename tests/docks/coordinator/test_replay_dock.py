@@ -153,5 +153,5 @@ def test_images_that_were_moved_are_found_from_the_study_dock(
     dock.find_images(away)
     qtbot.waitUntil(lambda: not dock.job.running)
     assert "2 images found again. Missing 1, changed 0: case-3." in told[-1]
-    assert "1 image is not where" in dock.page._warnings.text()
+    assert "1 image is not where the study has it." in dock.page._warnings.text()
     assert hub.study.image("case-1").shape == (60, 80)
