@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.desk import Desk
     from napari_ptx.study.gland_record import Decision, GlandRecord
+    from napari_ptx.study.pins import PinError
     from napari_ptx.study.protocol import Protocol, ReaderInfo
     from napari_ptx.study.study import Study
     from napari_ptx.study.types import (
@@ -34,6 +35,7 @@ __all__ = [
     "DeskCase",
     "Draft",
     "GlandRecord",
+    "PinError",
     "Problem",
     "Protocol",
     "ReaderInfo",
@@ -49,6 +51,7 @@ _HOMES = {
     "Decision": "gland_record",
     "Desk": "desk",
     "GlandRecord": "gland_record",
+    "PinError": "pins",
     "Protocol": "protocol",
     "ReaderInfo": "protocol",
     "Study": "study",
