@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from napari_ptx.study.gland_record import Decision, GlandRecord
     from napari_ptx.study.kit import Kit
     from napari_ptx.study.merging import Merged
+    from napari_ptx.study.pins import PinError
     from napari_ptx.study.protocol import Protocol, ReaderInfo
     from napari_ptx.study.study import Study
     from napari_ptx.study.types import (
@@ -38,6 +39,7 @@ __all__ = [
     "GlandRecord",
     "Kit",
     "Merged",
+    "PinError",
     "Problem",
     "Protocol",
     "ReaderInfo",
@@ -55,6 +57,7 @@ _HOMES = {
     "GlandRecord": "gland_record",
     "Kit": "kit",
     "Merged": "merging",
+    "PinError": "pins",
     "Protocol": "protocol",
     "ReaderInfo": "protocol",
     "Study": "study",

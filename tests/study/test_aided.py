@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image as Picture
+from sqlalchemy import select
 
 from napari_ptx.cli.agreement import show
 from napari_ptx.roi import rasterise, write_imagej, write_mask
 from napari_ptx.stats import icc
-from napari_ptx.study import Protocol, Study, StudyError
+from napari_ptx.study import Protocol, Study, StudyError, ledger
 from napari_ptx.study.agreement import agreement
 from napari_ptx.study.planning import outlook
 from napari_ptx.study.protocol_file import changed_by
+from napari_ptx.study.tables import AssignmentRow
 from tests.study.make import Clock, read_all, square, write_images
 
 MODEL = square(20, 20, 6)
@@ -245,3 +247,24 @@ def test_aided_readings_are_compared_by_choice_and_exported_beside(
     assert {row["recalled"] for row in rows} == {""}
     assert aided.status().of("A", 1).finished == 3
     assert aided.verify() == ()
+
+
+def test_verify_finds_what_no_desk_would_have_written(aided: Study) -> None:
+    with aided.desk("A", 1) as desk:
+        for index in range(2):
+            desk.record(index, [square()], "freehand")
+            desk.finish(index)
+    with aided._store.write() as db:
+        key = ledger.session_key(db, "A", 1)
+        first, second, third = db.scalars(
+            select(AssignmentRow).where(AssignmentRow.session_id == key.id)
+        )
+        now = ledger.newest(db)
+        other = ledger.outlines_text([square(1)])
+        ledger.add_stroke(db, key, first, "stroke", now, outlines=other)
+        ledger.add_stroke(db, key, second, "aid", now, outlines=other)
+        ledger.add_stroke(db, key, third, "aid", now, outlines="[]")
+    texts = [problem.text for problem in aided.verify()]
+    assert len(texts) == 3
+    assert "changes an answer that was locked" in texts[0]
+    assert all("is not the model's outline, shown after" in text for text in texts[1:])
