@@ -29,17 +29,19 @@ from napari_ptx.docks.hub import Hub
 from napari_ptx.docks.phase_view import MODES
 from napari_ptx.study import Study
 from napari_ptx.study.demo import make_demo
+from napari_ptx.study.times import utc_now
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-PARTS = ("study", "models", "phases", "glands", "report")
+PARTS = ("study", "adjudication", "models", "phases", "glands", "report")
 MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
           "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
 SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
 SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
+         "adjudication": "adjudication-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
          "comparison": "comparison-changed-dark-1366.png",
          "phases": "phases-side-by-side-dark-1366.png",
@@ -217,6 +219,28 @@ class Album:
         self.take("study-blinded")
         self.hub.close_desk()
 
+    def adjudication(self) -> None:
+        """Take a disagreement of the demo: overlaid, side by side, edited, not assessable."""
+        row = self.hub.show("Study").page.adjudication
+        spin(until=lambda: "disagreement" in row.text.text())
+        self.take("study-adjudication")
+        self.hub.open_adjudication()
+        dock = self.hub.show("Adjudication")
+        spin(until=lambda: dock.controller is not None and dock.controller.image is not None)
+        session = dock.controller
+        actions = session.actions
+        self.take("adjudication", session.case.fit)
+        actions["take_first"]()
+        actions["side_by_side"]()
+        self.take("adjudication-apart", session.case.fit)
+        actions["edit_copy"]()
+        self.take("adjudication-edit", session.case.fit)
+        actions["not_assessable"]()
+        self.take("adjudication-refused", session.case.fit)
+        dock.controller.help_wanted.emit()
+        self.take("adjudication-help", session.case.fit)
+        self.hub.close_desk()
+
 
 def shrink(source: Path, target: Path) -> None:
     """Save a picture with a palette, which is a quarter of the size."""
@@ -247,6 +271,20 @@ def read_some(path: Path, finished: int) -> None:
                 if entry.index < finished:
                     desk.finish(entry.index, view={}, seconds=2.0)
             desk.go(finished)
+
+
+def name_adjudicator(path: Path) -> None:
+    """Let a senior reader settle the disagreements of the demo."""
+    from dataclasses import replace
+
+    from napari_ptx.study import amendments
+
+    with Study.open(path) as study:
+        if study.protocol.adjudicator is not None:
+            return
+        protocol = replace(study.protocol, adjudicator="Senior", disagree_dice=0.83)
+        with study._store.write() as db:
+            amendments.amend(db, protocol, "A senior reader has joined.", utc_now())
 
 
 def write_predictions(study_file: Path, folder: Path) -> Path:
@@ -344,6 +382,10 @@ def main() -> None:
         album.take("study")
         album.wizard()
         album.reading()
+    if options.only in (None, "adjudication"):
+        name_adjudicator(path)
+        album.hub.open_study(path)
+        album.adjudication()
     if options.only in (None, "models"):
         album.models(write_predictions(path, scratch / "run"))
     if options.only in (None, "phases"):

@@ -107,6 +107,8 @@ class AdjudicationController(ReadingController):
         if self.drawing.outlines != wanted:
             self.drawing.show(wanted)
             self.case.outlines_changed()
+        self.case.at_work = self.drawn
+        self.case.draw_pair()
         self.drawing.enabled = self.drawn and self.image is not None and not self.case.apart
         self.changed.emit()
 

@@ -280,8 +280,8 @@ class AdjudicationPage(QWidget):
         self.overlaid.setChecked(not case.apart)
         self.apart.setChecked(case.apart)
         self.distance.setChecked(case.distance)
-        self.distance.setEnabled(case.reach > 0)
-        self.scale.setVisible(case.distance and case.reach > 0)
+        self.distance.setEnabled(case.reach > 0 and not case.at_work)
+        self.scale.setVisible(case.scaled)
         self.scale.set_scale(case.reach, "mm" if controller.pair.spacing else "px")
 
     def _show_hands(self, controller: AdjudicationController) -> None:

@@ -44,6 +44,8 @@ class PairView(CaseView):
         Whether the readings are side by side.
     distance
         Whether the blue line shows how far it lies from the orange one.
+    at_work
+        Whether something is being drawn; the distances would lie under the hand then.
     reach
         The end of the scale of these distances, for the frame that is shown; 0 where
         there is nothing to compare.
@@ -57,6 +59,7 @@ class PairView(CaseView):
         self.apart = False
         self.distance = True
         self.reach = 0.0
+        self.at_work = False
         self.drawing.colour = MINE
         self._double: tuple[napari.layers.Image, napari.layers.Shapes] | None = None
         self._inks: dict[Side, Ink] = {}
@@ -126,8 +129,12 @@ class PairView(CaseView):
         for side, ink in self._inks.items():
             ink.draw([] if self._hidden else self._lines(side), None)
         if self._bands is not None:
-            shown = self.distance and not self._hidden
-            self._bands.draw(bands if shown else [])
+            self._bands.draw(bands if self.scaled and not self._hidden else [])
+
+    @property
+    def scaled(self) -> bool:
+        """Whether the distances are shown, and their scale with them."""
+        return self.distance and self.reach > 0 and not self.at_work
 
     def _lines(self, side: Side) -> list[InkLine]:
         return [
@@ -262,5 +269,5 @@ def tones(distance: NDArray[np.float64], reach: float) -> NDArray[np.float32]:
     share = np.clip(np.abs(distance) / reach if reach > 0 else 0 * distance, 0, 1)
     colours = np.empty((len(distance), 4), dtype=np.float32)
     colours[:, :3] = np.where((distance >= 0)[:, np.newaxis], OUTSIDE, INSIDE)
-    colours[:, 3] = 0.9 * share**0.7
+    colours[:, 3] = 0.8 * share**0.7
     return colours

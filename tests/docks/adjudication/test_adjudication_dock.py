@@ -157,6 +157,7 @@ def test_three_disagreements_and_a_repeat(
     hands.key("3")
     source = session.pair.second.outlines
     assert hands.outlines == source
+    assert not page.scale.isVisible()  # nothing lies under the hand
     assert page.tools[session.drawing.tool].isChecked()
     rightmost = source[0].points[source[0].points[:, 1].argmax()]
     hands.drag([rightmost + np.array([0, by]) for by in (0, 6, 12)])
