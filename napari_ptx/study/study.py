@@ -2,63 +2,39 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
-
 from napari_ptx.child import Progress
-from napari_ptx.image.types import Image, ImageError
-from napari_ptx.study import amendments, pins, views
+from napari_ptx.study import amendments, pins
 from napari_ptx.study.create import create_study
 from napari_ptx.study.database import is_kit
-from napari_ptx.study.history import History, history
 from napari_ptx.study.protocol import Protocol
-from napari_ptx.study.rounds import round_status
+from napari_ptx.study.record import Record
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
-    CaseRow,
     SettingRow,
-    StudyRow,
 )
 from napari_ptx.study.times import Clock, utc_now
-from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyError
+from napari_ptx.study.types import Problem, StudyError
 
 if TYPE_CHECKING:
     from napari_ptx.image.cohort import Cohort
-    from napari_ptx.roi import Outline
     from napari_ptx.study.adjudication import AdjudicationDesk
     from napari_ptx.study.adjudication_status import AdjudicationStatus
-    from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.consensus import Consensus
     from napari_ptx.study.desk import Desk
     from napari_ptx.study.merging import Merged
     from napari_ptx.study.relink import Relinked
-    from napari_ptx.study.replay import Effort, Replay
 
 
-class Study:
+class Study(Record):
     """A study's record, for the coordinator. Readers work at a ``Desk``.
 
     Make one with ``Study.create`` or ``Study.open``; it is a context manager.
     """
-
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
-        with store.read() as db:
-            row = db.scalars(select(StudyRow)).one()
-            self._name = row.name
-            self._uid = row.uid
-            self._protocol_hash = hashlib.sha256(row.protocol.encode()).hexdigest()
-            self._original = amendments.original(db)
-            self._protocol = amendments.in_force(db)
-        self._cases: tuple[CaseInfo, ...] | None = None
 
     @classmethod
     def create(
@@ -124,57 +100,6 @@ class Study:
             )
         return cls(Store.open(path), clock)
 
-    def close(self) -> None:
-        """Close the file. Desks that were opened stay open."""
-        self._store.close()
-
-    def __enter__(self) -> Study:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def path(self) -> Path:
-        """The study file."""
-        return self._store.path
-
-    @property
-    def name(self) -> str:
-        """The study's name."""
-        return self._name
-
-    @property
-    def uid(self) -> str:
-        """What tells this study from any other."""
-        return self._uid
-
-    @property
-    def protocol(self) -> Protocol:
-        """What was decided before the first reading, with its amendments."""
-        return self._protocol
-
-    @property
-    def original_protocol(self) -> Protocol:
-        """The protocol that the study was made with; no amendment changes it."""
-        return self._original
-
-    @property
-    def protocol_hash(self) -> str:
-        """SHA-256 of the original protocol's canonical JSON; the study's hash covers it."""
-        return self._protocol_hash
-
-    @property
-    def amendments(self) -> tuple[Amendment, ...]:
-        """All changes of the protocol since the study was made, the oldest first."""
-        with self._store.read() as db:
-            return amendments.amendments(db)
-
     def amend(self, protocol: Protocol, reason: str) -> tuple[str, ...]:
         """Put another protocol in force from now on; the original is kept beside it.
 
@@ -193,63 +118,6 @@ class Study:
             changed = amendments.amend(db, protocol, reason, self._clock())
         self._protocol = protocol
         return changed
-
-    @property
-    def readers(self) -> tuple[str, ...]:
-        """The readers' names, as the protocol lists them."""
-        return self._protocol.readers
-
-    def cases(self) -> tuple[CaseInfo, ...]:
-        """Give all cases in the order of the cohort table."""
-        if self._cases is None:
-            with self._store.read() as db:
-                self._cases = views.cases(db, self.path)
-        return self._cases
-
-    def case(self, name: str) -> CaseInfo:
-        """Give one case by its name; ``StudyError`` if there is none."""
-        for case in self.cases():
-            if case.case == name:
-                return case
-        raise StudyError(f"The study {self.name} has no case {name}.")
-
-    def image(self, case: str) -> Image:
-        """Read the image of a case and check that it is the one of the record.
-
-        Raises
-        ------
-        StudyError
-            Names the case if its image has moved or changed.
-        """
-        info = self.case(case)
-        from napari_ptx.image import read_image
-
-        try:
-            image = read_image(info.image)
-        except ImageError as error:
-            raise StudyError(f"The image of case {case} cannot be read: {error.message}") from error
-        if image.sha256 != info.sha256:
-            raise StudyError(
-                f"The image of case {case}, {info.image}, has changed since the study was made; "
-                "put the original file back."
-            )
-        return image
-
-    def status(self, now: datetime | None = None) -> Status:
-        """Tell how far each reader is in each round, at ``now``."""
-        now = now or self._clock()
-        with self._store.read() as db:
-            return Status(
-                name=self.name,
-                cases=db.scalar(select(func.count(CaseRow.id))) or 0,
-                rounds=tuple(
-                    round_status(db, self.protocol, reader, round_, now)
-                    for reader in self.readers
-                    for round_ in self.protocol.rounds
-                ),
-                warnings=(*views.warnings(db), *views.clock_warnings(db, now)),
-                verified=views.verified(db),
-            )
 
     def desk(
         self,
@@ -290,19 +158,10 @@ class Study:
             pin=pin,
         )
 
-    def has_pin(self, reader: str) -> bool:
-        """Tell whether a reader has a PIN."""
-        with self._store.read() as db:
-            return pins.has_pin(db, reader)
-
     def set_pin(self, reader: str, pin: str | None) -> None:
         """Set a reader's PIN, or clear it with ``None``; see ``pins`` for what it protects."""
         with self._store.write() as db:
             pins.set_pin(db, reader, pin, self._clock())
-
-    def check_pin(self, reader: str, pin: str | None) -> None:
-        """Raise ``pins.PinError`` unless this is the reader's PIN, or there is none."""
-        pins.check_pin(self._store, reader, pin, self._clock)
 
     def adjudication_desk(self, *, clock: Clock | None = None) -> AdjudicationDesk:
         """Begin or resume the adjudicator's session.
@@ -401,33 +260,6 @@ class Study:
 
         return merge(self._store, self._clock, [Path(kit).absolute() for kit in kits], progress)
 
-    def readings(
-        self, reader: str | None = None, round: int | None = None, *, aided: bool | None = False
-    ) -> tuple[Reading, ...]:
-        """Give the latest finished revision of each reading, sorted by reader, round, case.
-
-        Parameters
-        ----------
-        aided
-            In a study of the design "aided": the unaided answers (the default), the
-            readings with the model's outline, or both (``None``), the unaided first.
-        """
-        with self._store.read() as db:
-            return views.readings(db, reader, round, aided)
-
-    def aid(self, case: str) -> tuple[Outline, ...] | None:
-        """Give the model's outlines that readers of a case are shown.
-
-        Empty where the model found nothing; ``None`` where the study shows none.
-        """
-        with self._store.read() as db:
-            return views.aid(db, case)
-
-    def history(self) -> History:
-        """Give the course of the study: amendments, events, times, and the chains' ends."""
-        with self._store.read() as db:
-            return history(db)
-
     def import_readings(
         self,
         reader: str,
@@ -525,30 +357,6 @@ class Study:
             )
             db.merge(SettingRow(name="verified", value=text))
         return problems
-
-    def replay(self, reader: str, round: int, case: str) -> Replay:
-        """Give one reader's steps at one case, in their order, from the ledger.
-
-        Raises
-        ------
-        StudyError
-            If the reader has no such case, or has not been at it.
-        """
-        from napari_ptx.study.replay import replay
-
-        return replay(self._store, reader, round, case)
-
-    def efforts(self, reader: str, round: int) -> tuple[Effort, ...]:
-        """Give time, keystrokes and clicks of each case that a reader has been at."""
-        from napari_ptx.study.replay import efforts
-
-        return efforts(self._store, reader, round)
-
-    def lost_images(self) -> int:
-        """Tell how many images have no file where the record says; none is read."""
-        from napari_ptx.study.relink import lost
-
-        return lost(self._store)
 
     def relink(self, folder: str | Path, *, progress: Progress | None = None) -> Relinked:
         """Find images that were moved, by the hash of their pixels, and keep their new paths.
