@@ -58,7 +58,11 @@ def tables(facts: StudyFacts) -> list[tuple[str, Grid, Grid | None]]:
     result, found = facts.agreement, []
     if result is None:
         return []
-    for title, table in (("Between readers", result.inter), ("Within readers", result.intra)):
+    for title, table in (
+        ("Between readers", result.inter),
+        ("Within readers", result.intra),
+        ("Within readers, without cases they remember", result.unrecalled),
+    ):
         if table.empty:
             continue
         chosen = table["measurand"].isin(facts.protocol.measurands)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from napari_ptx.child import Progress
-from napari_ptx.report.study_decisions import COLUMNS
+from napari_ptx.report.study_decisions import COLUMNS, decision_rows
 from napari_ptx.study.agreement import Agreement, agreement
-from napari_ptx.study.disagreements import ReadingPair, reading_pairs
 from napari_ptx.study.history import History
+from napari_ptx.study.pairs import ReadingPair, reading_pairs
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.types import CaseInfo, Problem, Reading, Status, StudyError
 
@@ -157,7 +157,8 @@ def gather(
     made
         When the report is made.
     decisions
-        What the adjudicator decided (columns ``study_decisions.COLUMNS``); none where left out.
+        What the adjudicator decided (columns ``study_decisions.COLUMNS``); by default what
+        the record has.
     images
         Read every image, too, when the record is checked.
     replicates
@@ -170,7 +171,7 @@ def gather(
     except StudyError as error:
         why_not = str(error)
     if decisions is None:
-        decisions = pd.DataFrame(columns=pd.Index(COLUMNS))
+        decisions = decision_rows(study.decisions())
     if missing := [name for name in COLUMNS if name not in decisions]:
         raise StudyError(f"The table of decisions has no column {', '.join(missing)}.")
     return StudyFacts(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from napari_ptx.child import Progress
 from napari_ptx.study import adjudication_record as record
 from napari_ptx.study import disagreement
@@ -112,14 +114,19 @@ def adjudication_status(
             found = disagreement.differences(db, store.path, protocol, progress=progress)
         except StudyError as error:
             waiting = error.message
-        readings = disagreement.hashed_readings(db, protocol.readers)
-        latest = {one.hash for by_reader in readings.values() for one in by_reader.values()}
-        decisions = record.decisions(record.steps(db), latest)
+        made = decisions(db, protocol)
     return AdjudicationStatus(
         adjudicator=protocol.adjudicator,
         rule=disagreement.rule(protocol),
         waiting=waiting,
         compared=len(found),
         queue=disagreement.queued(found, protocol),
-        decisions=decisions,
+        decisions=made,
     )
+
+
+def decisions(db: Session, protocol: Protocol) -> tuple[Decision, ...]:
+    """Give every decision that was ever made, the oldest first."""
+    readings = disagreement.hashed_readings(db, protocol.readers)
+    latest = {one.hash for by_reader in readings.values() for one in by_reader.values()}
+    return record.decisions(record.steps(db), latest)

@@ -25,6 +25,7 @@ from napari_ptx.study.types import CaseInfo, Reading, Status, StudyError
 
 if TYPE_CHECKING:
     from napari_ptx.roi import Outline
+    from napari_ptx.study.adjudication_types import Decision
     from napari_ptx.study.amendments import Amendment
     from napari_ptx.study.replay import Effort, Replay
 
@@ -182,6 +183,13 @@ class Record:
         """
         with self._store.read() as db:
             return views.aid(db, case)
+
+    def decisions(self) -> tuple[Decision, ...]:
+        """Give every decision of the adjudicator, the oldest first."""
+        from napari_ptx.study.adjudication_status import decisions
+
+        with self._store.read() as db:
+            return decisions(db, self._protocol)
 
     def history(self) -> History:
         """Give the course of the study: amendments, events, times, and the chains' ends."""

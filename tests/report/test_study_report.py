@@ -26,7 +26,8 @@ from napari_ptx.report.study_facts import gather
 from napari_ptx.report.study_flow import flow_steps
 from napari_ptx.study import Protocol, ReaderInfo, Study, StudyError
 from napari_ptx.study.amendments import amend
-from napari_ptx.study.disagreements import disagreements, lesions, reading_pairs
+from napari_ptx.study.disagreement import count_lesions
+from napari_ptx.study.pairs import reading_pairs
 from tests.report.page import Page
 from tests.study.make import Clock, square, write_images
 
@@ -207,7 +208,7 @@ def test_the_command_line_has_the_same_times(
 
 
 def test_disagreements_follow_the_rule(study: Study) -> None:
-    found = {pair.case: pair for pair in disagreements(study)}
+    found = {pair.case: pair for pair in reading_pairs(study) if pair.broken}
     assert found["case-5"].broken == ("assessability",)
     assert (found["case-5"].dice, found["case-5"].hd95_mm) == (0.0, float("inf"))
     assert found["case-3"].dice == 0.0  # 12 and 11 pixels wide, from 12 and from 30
@@ -223,10 +224,12 @@ def test_disagreements_follow_the_rule(study: Study) -> None:
 
 
 def test_lesions_are_separate_areas_on_one_frame() -> None:
-    assert lesions(()) == 0
-    assert lesions([square(4, 4, 8), square(6, 6, 8)]) == 1  # they overlap
-    assert lesions([square(4, 4, 4), square(20, 20, 4)]) == 2
-    assert lesions([square(4, 4, 4), square(20, 20, 4, frame=1), square(4, 4, 4, frame=1)]) == 2
+    assert count_lesions(()) == 0
+    assert count_lesions([square(4, 4, 8), square(6, 6, 8)]) == 1  # they overlap
+    assert count_lesions([square(4, 4, 4), square(20, 20, 4)]) == 2
+    assert (
+        count_lesions([square(4, 4, 4), square(20, 20, 4, frame=1), square(4, 4, 4, frame=1)]) == 2
+    )
 
 
 def test_only_decisions_that_hold_are_told() -> None:
@@ -267,7 +270,7 @@ def test_overlaps_are_not_computed_twice(study: Study, monkeypatch: pytest.Monke
         return real(*args)
 
     monkeypatch.setattr(comparisons, "overlap_of", counting)
-    monkeypatch.setattr("napari_ptx.study.disagreements.overlap_of", counting)
+    monkeypatch.setattr("napari_ptx.study.pairs.overlap_of", counting)
     compared = agreement(study, replicates=20)
     before = len(done)
     assert before == 8 + 5

@@ -8,8 +8,8 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from napari_ptx.roi.calibration import common_spacing
-from napari_ptx.roi.outline import Roi
 from napari_ptx.study.comparisons import name_of, overlap_of
+from napari_ptx.study.disagreement import count_lesions
 from napari_ptx.study.protocol import Protocol
 from napari_ptx.study.types import CaseInfo, Reading
 
@@ -48,11 +48,6 @@ class ReadingPair:
     lesions_first: int
     lesions_second: int
     broken: tuple[str, ...]
-
-
-def disagreements(study: Study) -> tuple[ReadingPair, ...]:
-    """Give the pairs of first readings that break the protocol's rule, by case."""
-    return tuple(pair for pair in reading_pairs(study) if pair.broken)
 
 
 def reading_pairs(study: Study, compared: Agreement | None = None) -> tuple[ReadingPair, ...]:
@@ -97,7 +92,7 @@ def _pair(
     first: Reading, second: Reading, case: CaseInfo, protocol: Protocol, known: Overlaps
 ) -> ReadingPair:
     dice, hd95 = _overlap(first, second, case, protocol, known)
-    counts = lesions(first.outlines), lesions(second.outlines)
+    counts = count_lesions(first.outlines), count_lesions(second.outlines)
     limit, length = protocol.disagree_dice, protocol.disagree_hd95_mm
     rules = {
         "assessability": first.assessable != second.assessable,
@@ -110,20 +105,6 @@ def _pair(
     return ReadingPair(
         case.case, first.reader, second.reader, dice, hd95, *counts, broken=tuple(broken)
     )
-
-
-def lesions(outlines: Roi) -> int:
-    """Count the separate areas on the frame that has most of them.
-
-    Outlines that overlap or share an edge are one lesion, as in ``roi.measure``.
-    """
-    import shapely
-
-    from napari_ptx.roi.shapes import polygons, to_area
-
-    frames = {outline.frame for outline in outlines}
-    areas = [[to_area(one) for one in outlines if one.frame == frame] for frame in frames]
-    return max((len(polygons(shapely.union_all(some))) for some in areas), default=0)
 
 
 def _overlap(
