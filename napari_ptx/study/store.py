@@ -18,7 +18,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from napari_ptx.study.database import MAGIC, connected, make_engine, result_code
+from napari_ptx.study.database import application_id, connected, make_engine, result_code
 from napari_ptx.study.tables import APPEND_ONLY
 from napari_ptx.study.types import StudyError
 
@@ -53,12 +53,11 @@ class Store:
         if not path.is_file():
             raise StudyError(f"There is no study file {path}; check the path.")
         try:
-            with path.open("rb") as file:
-                magic = file.read(len(MAGIC))
-        except OSError as error:
-            raise StudyError(f"{path} cannot be read ({error.strerror}).") from error
-        if magic != MAGIC:
-            raise StudyError(f"{path} is not a napari-ptx study.")
+            application_id(path)
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise StudyError(f"{path} cannot be read ({error}).") from error
+            raise StudyError(f"{path} is not a napari-ptx study.") from None
         store = cls(path)
         try:
             store._migrate()
