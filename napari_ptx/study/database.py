@@ -19,9 +19,6 @@ from sqlalchemy.exc import DBAPIError
 
 from napari_ptx.study.types import StudyError
 
-MAGIC = b"SQLite format 3\x00"
-"""The first bytes of every SQLite file."""
-
 KIT_ID = 0x7074786B
 """``PRAGMA application_id`` of a reader's kit: "ptxk" in ASCII."""
 
@@ -101,13 +98,40 @@ def mark_as_kit(path: Path) -> None:
 
 
 def is_kit(path: Path) -> bool:
-    """Tell by the first bytes of a file whether it is a reader's kit."""
+    """Tell whether a file is a reader's kit."""
     try:
-        with path.open("rb") as file:
-            head = file.read(72)
-    except OSError:
+        return path.is_file() and application_id(path) == KIT_ID
+    except sqlite3.DatabaseError:
         return False
-    return head.startswith(MAGIC) and head[68:72] == KIT_ID.to_bytes(4, "big")
+
+
+def is_database(path: Path) -> bool:
+    """Tell whether a file is of SQLite, as far as can be told: one that is locked may be."""
+    try:
+        application_id(path)
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False
+    return True
+
+
+def application_id(path: Path) -> int:
+    """Give what sort of SQLite file this is; ``sqlite3.DatabaseError`` if it is none.
+
+    SQLite itself is asked. Were the file opened in any other way, closing it would take
+    away the locks that this process's own connections have on it (POSIX); another process
+    could then remove the journal (WAL) that they write to, and with it their strokes.
+    """
+    if path.stat().st_size == 0:
+        raise sqlite3.DatabaseError("empty")
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_BUSY_SECONDS
+    )
+    try:
+        return int(connection.execute("PRAGMA application_id").fetchone()[0])
+    finally:
+        connection.close()
 
 
 @contextmanager

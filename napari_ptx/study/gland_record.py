@@ -19,7 +19,7 @@ from sqlalchemy import Column, Connection, Integer, MetaData, Table, Text, inser
 
 from napari_ptx import __version__
 from napari_ptx.study.chain import canonical, sha256
-from napari_ptx.study.database import MAGIC, connected, make_engine
+from napari_ptx.study.database import connected, is_database, make_engine
 from napari_ptx.study.times import Clock, to_text, utc_now
 from napari_ptx.study.types import Problem, StudyError
 
@@ -133,7 +133,7 @@ class GlandRecord:
             If the file is no such record, of a newer version, or cannot be written.
         """
         path = Path(path)
-        if path.exists() and path.read_bytes()[: len(MAGIC)] not in (MAGIC, b""):
+        if path.exists() and path.stat().st_size and not is_database(path):
             raise StudyError(f"{path} is not a napari-ptx {_WHAT}; move it away.")
         record = cls(path)
         try:

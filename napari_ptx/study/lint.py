@@ -183,7 +183,8 @@ def _image(case: str, found: Examined, masked: bool) -> Iterator[Finding]:
         yield Finding(case, "tags", text)
     outside = "outside the ultrasound regions" if found.regions else "in the picture"
     if overlay.text or identity.burned_in == "YES":
-        seen = [f"{len(overlay.text)} lines of what looks like text {outside}"] * bool(overlay.text)
+        lines = _count(len(overlay.text), "line")
+        seen = [f"{lines} of what looks like text {outside}"] * bool(overlay.text)
         says = ["the file says so (Burned In Annotation)"] * (identity.burned_in == "YES")
         if not found.regions:
             rest = "without regions it cannot be masked: crop the image, or leave the case out"
@@ -193,9 +194,9 @@ def _image(case: str, found: Examined, masked: bool) -> Iterator[Finding]:
             rest = "mask it with the protocol (mask_text)"
         yield Finding(case, "text", f"{_sentence(' and '.join(seen + says))}; {rest}.")
     if overlay.crosses or overlay.dotted:
-        parts = [f"{len(overlay.crosses)} crosses"] * bool(overlay.crosses)
-        parts += [f"{len(overlay.dotted)} dotted lines"] * bool(overlay.dotted)
-        text = f"{' and '.join(parts)} on the picture show where somebody measured."
+        parts = [_count(len(overlay.crosses), "cross", "crosses")] * bool(overlay.crosses)
+        parts += [_count(len(overlay.dotted), "dotted line")] * bool(overlay.dotted)
+        text = f"{' and '.join(parts)} on the picture: somebody measured there."
         yield Finding(case, "calipers", f"{text} Take an image without them.")
     if not found.regions and found.modality in ("US", "OT"):
         text = "The file says no ultrasound region: nothing in it can be masked."
@@ -226,6 +227,10 @@ def _doubles(same: dict[str, list[str]]) -> Iterator[Finding]:
 def _few(words: Sequence[str]) -> str:
     shown = ", ".join(words[:_NAMED])
     return shown if len(words) <= _NAMED else f"{shown} and {len(words) - _NAMED} more"
+
+
+def _count(number: int, noun: str, plural: str = "") -> str:
+    return f"1 {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
 def _sentence(text: str) -> str:

@@ -155,3 +155,28 @@ Study.create(Path(sys.argv[1]), sys.argv[2], Protocol(readers=("A",)), progress=
     with make_study(30, name="killed") as study:
         assert study.path == target
         assert len(study.cases()) == 30
+
+
+LOOK = """
+import sys
+from napari_ptx.study import Study
+with Study.open(sys.argv[1]) as study:
+    print(study.status().of("A", 1).started)
+"""
+
+
+def test_nothing_is_lost_when_another_program_looks(make_study: Callable[..., Study]) -> None:
+    """The other program is not the last to leave, and must not take the journal with it."""
+    study = make_study(3)
+    study.status()  # a connection of this process, as the app has one
+    with study.desk("A", 1) as desk:
+        for number in range(2):
+            desk.record(number, [square(number)], "freehand", {}, 1.0)
+            seen = subprocess.run(
+                [sys.executable, "-c", LOOK, str(study.path)], capture_output=True, text=True,
+                check=True, cwd=Path(__file__).parents[2],
+            )  # fmt: skip
+            assert seen.stdout.strip() == str(number + 1)
+    study.close()
+    with Study.open(study.path) as again:
+        assert again.status().of("A", 1).started == 2

@@ -70,7 +70,7 @@ def test_what_is_found(cohort: Path) -> None:
     assert "outside the ultrasound regions; mask it" in texts["c0", "text"]
     assert "Burned In Annotation" in texts["c1", "text"]
     assert "without regions it cannot be masked" in texts["c2", "text"]
-    assert "1 crosses" in texts["c2", "calipers"]
+    assert "1 cross on the picture" in texts["c2", "calipers"]
     assert "P0012" in texts["c3", "names"]
     assert "as c4" in texts["c3", "same pixels"]
     assert "Burned-in text likely: 3 of 5 cases" in found.summary
