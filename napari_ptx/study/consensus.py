@@ -76,10 +76,9 @@ class Consensus:
     difference: Difference | None = None
 
 
-def default_method(protocol: Protocol) -> str:
-    """Give the method where none is asked for."""
-    many = len(protocol.readers) >= ENOUGH
-    return "majority" if many else f"reader:{protocol.readers[0]}"
+def default_method(readers: Sequence[str]) -> str:
+    """Give the method where none is asked for, by the readers who have finished."""
+    return "majority" if len(readers) >= ENOUGH else f"reader:{readers[0]}"
 
 
 def check_method(method: str, protocol: Protocol) -> None:
@@ -115,11 +114,12 @@ def consensus(
     StudyError
         Until the readers that the method needs have finished their first round.
     """
-    wanted = method or default_method(protocol)
-    check_method(wanted, protocol)
+    if method is not None:
+        check_method(method, protocol)
     with store.read() as db:
         infos = {info.case: info for info in views.cases(db, store.path)}
-        ready = _ready(disagreement.cases_left(db, protocol), protocol, wanted)
+        ready = _ready(disagreement.cases_left(db, protocol), protocol, method or "")
+        wanted = method or default_method(ready)
         found = {}
         if len(ready) > 1:
             found = {
@@ -140,7 +140,11 @@ def consensus(
 def _ready(left: Mapping[str, int], protocol: Protocol, method: str) -> tuple[str, ...]:
     """Give the readers with a finished first round; refuse where the method lacks one."""
     ready = tuple(reader for reader in protocol.readers if left.get(reader) == 0)
-    waiting = ", ".join(f"{reader} has {count} cases left" for reader, count in left.items())
+    waiting = ", ".join(
+        f"{reader} has {count} cases left" for reader, count in left.items() if count
+    )
+    if not ready:
+        raise StudyError(f"A consensus needs a reader who has finished round 1: {waiting}.")
     if method in VOTES and len(ready) < ENOUGH:
         raise StudyError(
             f"The method {method} needs three readers who have finished their first round: "

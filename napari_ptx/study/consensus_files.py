@@ -31,7 +31,7 @@ from napari_ptx.child import Progress
 from napari_ptx.roi import rasterise, write_imagej, write_mask
 from napari_ptx.study.adjudication_status import AdjudicationStatus
 from napari_ptx.study.adjudicator_agreement import own_agreement
-from napari_ptx.study.consensus import Consensus, default_method
+from napari_ptx.study.consensus import Consensus
 from napari_ptx.study.types import StudyError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _write(
     _csv(draft / "decisions.csv", _DECISION, decision_rows(status))
     own = own_agreement(status.decisions, {case.case: case for case in study.cases()})
     about = {
-        "method": method or default_method(study.protocol),
+        "method": next((one.method for one in settled if one.origin != "adjudicated"), method),
         "cases": dict(Counter(one.origin for one in settled)),
         "written": len(kept),
         "left_out": len(left),
