@@ -230,12 +230,12 @@ class Album:
         session = dock.controller
         actions = session.actions
         self.take("adjudication", session.case.fit)
-        actions["take_first"]()
-        actions["side_by_side"]()
+        actions.click("take_first")
+        actions.click("side_by_side")
         self.take("adjudication-apart", session.case.fit)
-        actions["edit_copy"]()
+        actions.click("edit_copy")
         self.take("adjudication-edit", session.case.fit)
-        actions["not_assessable"]()
+        actions.click("not_assessable")
         self.take("adjudication-refused", session.case.fit)
         dock.controller.help_wanted.emit()
         self.take("adjudication-help", session.case.fit)

@@ -196,7 +196,7 @@ class AdjudicationDock(Dock):
             return
         # Where the action asks for the reason, the keyboard goes there, and stays.
         self._focus_canvas()
-        self.controller.actions[action]()
+        self.controller.actions.click(action)
         self._show()
 
     def _note_changed(self, text: str) -> None:

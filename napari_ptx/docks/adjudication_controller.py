@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_ptx.docks.adjudication_view import PairView
 from napari_ptx.docks.drawing import Outlines, Tool
+from napari_ptx.docks.reading_actions import Actions
 from napari_ptx.docks.reading_controller import ReadingController
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from napari import Viewer
 
@@ -32,6 +33,27 @@ DRAW = "Nothing is outlined. Draw around the lesion, or decide otherwise."
 ALL_DONE = "All cases are decided. You may still go back and revise; every decision is kept."
 
 
+class AdjudicationActions(Actions):
+    """The actions of an adjudicator's session, by their names in ``keys.ADJUDICATION``."""
+
+    _session: AdjudicationController
+
+    @property
+    def table(self) -> dict[str, Callable[..., object]]:
+        """What each action does."""
+        session = self._session
+        return super().table | {
+            "take_first": partial(session.take, "first"),
+            "take_second": partial(session.take, "second"),
+            "edit_copy": session.edit_copy,
+            "draw_anew": session.draw_anew,
+            "not_assessable": session.refuse_case,
+            "side_by_side": session.toggle_apart,
+            "distance": session.toggle_distance,
+            "hide": session.case.hide_pair,
+        }
+
+
 class AdjudicationController(ReadingController):
     """One session at an adjudicator's desk. ``close`` it before the desk.
 
@@ -46,6 +68,7 @@ class AdjudicationController(ReadingController):
     """
 
     VIEW = PairView
+    ACTIONS = AdjudicationActions
     desk: AdjudicationDesk
     case: PairView
 
@@ -66,23 +89,6 @@ class AdjudicationController(ReadingController):
     def shown_outlines(self) -> Outlines:
         """What is drawn, with the line in hand as it is now."""
         return self.drawing.outlines if self._live is None else self._live
-
-    @property
-    def actions(self) -> Mapping[str, Callable[..., object]]:
-        """What the keys do (``keys.ADJUDICATION``)."""
-        return super().actions | {
-            "take_first": partial(self.take, "first"),
-            "take_second": partial(self.take, "second"),
-            "edit_copy": self.edit_copy,
-            "draw_anew": self.draw_anew,
-            "not_assessable": self.refuse_case,
-            "side_by_side": self.toggle_apart,
-            "distance": self.toggle_distance,
-            "hide": self.case.hide_pair,
-            "tool_outline": partial(self.set_tool, Tool.OUTLINE),
-            "tool_polygon": partial(self.set_tool, Tool.POLYGON),
-            "tool_edit": partial(self.set_tool, Tool.EDIT),
-        }
 
     # Opening a case
 
@@ -227,5 +233,6 @@ class AdjudicationController(ReadingController):
 
     def _write(self, step: Callable[..., object]) -> bool:
         """Take a step in the record with view and active time; tell whether it could be."""
-        view, seconds = self.case.describe(), self._clock.take()
-        return self._try(lambda: step(view=view, seconds=seconds))
+        return self.keeper.write(
+            lambda view, seconds: step(view=view, seconds=seconds), self.refuse
+        )

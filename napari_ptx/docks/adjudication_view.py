@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -207,7 +206,7 @@ class PairView(CaseView):
             layers.replace_outlines(double[1], (), image, width=1.0)
             return
         self._drop_double()
-        with self._letting_in():
+        with self._blindfold.letting_in():
             picture = layers.add_image(self.viewer, image, name=self._code)
             empty = layers.add_outlines(self.viewer, (), image, name="Outlines", width=1.0)
         self._double = (picture, empty)
@@ -244,10 +243,6 @@ class PairView(CaseView):
     def _drop_layers(self) -> None:
         self._drop_double()
         super()._drop_layers()
-
-    def _letting_in(self) -> AbstractContextManager[object]:
-        """Let layers of ours come in while a blindfold keeps others out."""
-        return nullcontext()
 
 
 def nice(value: float) -> float:

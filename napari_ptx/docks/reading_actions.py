@@ -30,7 +30,7 @@ class Actions:
     @property
     def by_key(self) -> dict[str, Callable[..., object]]:
         """What the keys do; each call counts as a key."""
-        return {name: partial(self._call, "key", name) for name in self._table}
+        return {name: partial(self._call, "key", name) for name in self.table}
 
     def click(self, action: str = "") -> None:
         """Do what a button of the dock says; without an action, only count the click."""
@@ -44,12 +44,13 @@ class Actions:
         self.how = how
         try:
             if action:
-                self._table[action](*held)
+                self.table[action](*held)
         finally:
             self.how = ""
 
     @property
-    def _table(self) -> dict[str, Callable[..., object]]:
+    def table(self) -> dict[str, Callable[..., object]]:
+        """What each action does."""
         session, drawing, case = self._session, self._session.drawing, self._session.case
         return {
             "tool_outline": partial(session.set_tool, Tool.OUTLINE),

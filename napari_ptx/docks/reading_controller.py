@@ -57,6 +57,8 @@ class ReadingController:
 
     VIEW = CaseView
     """What the case is shown with."""
+    ACTIONS = Actions
+    """What keys and buttons do."""
 
     changed = Signal()
     """Anything that the dock shows has changed."""
@@ -82,7 +84,7 @@ class ReadingController:
         self.drawing.refused.connect(self.refused)
         self.drawing.help_wanted.connect(self.help_wanted)
         self.keeper = Keeper(self.case, desk.idle_seconds, self._look)
-        self.actions = Actions(self)
+        self.actions = self.ACTIONS(self)
         self._measured: dict[Outline, Lesion] = {}
         self._live: Outlines | None = None
         self._awake = False
@@ -409,7 +411,6 @@ class ReadingController:
         self.desk.go(self.index, view=view, seconds=seconds, action=what)
 
     def refuse(self, sentence: str) -> None:
-        """Say why a step could not be taken."""
         """Say why a step could not be taken."""
         self.said.emit(sentence, "error")
 

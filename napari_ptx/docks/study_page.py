@@ -64,7 +64,7 @@ class StudyPage(QWidget):
         self._reason.setToolTip("Recorded, and printed in every report of this study")
         self.verify_button = _button("Verify", "Recompute every hash of the record")
         self.import_button = _button(
-            "Import readings…",
+            "Import…",
             "Take outlines from ImageJ files, masks, DICOM SEG, NIfTI or COCO as readings",
         )
         self.export_button = _button(
@@ -86,10 +86,10 @@ class StudyPage(QWidget):
         )
         self.kit_button = _button(KIT, KIT_TIP)
         self.merge_button = _button(
-            "Merge kits…", "Bring the readings of kits home that readers have sent back"
+            "Merge…", "Bring the readings of kits home that readers have sent back"
         )
         self.lint_button = _button(
-            "Check images…",
+            "Blinding…",
             "Look for what could unblind a reader: tags, burned-in text, calipers, doubles",
         )
         self._menu = QMenu(self)
@@ -109,12 +109,12 @@ class StudyPage(QWidget):
         buttons.setSpacing(6)
         for place, button in enumerate(
             (
-                *(self.kit_button, self.merge_button, self.import_button, self.export_button),
-                *(self.verify_button, self.lint_button, self.replay_button, self.find_button),
-                *(self.agreement_button, self.report_button),
+                *(self.kit_button, self.merge_button, self.import_button),
+                *(self.verify_button, self.lint_button, self.export_button),
+                *(self.replay_button, self.agreement_button, self.report_button),
             )
         ):
-            buttons.addWidget(button, place // 2, place % 2)
+            buttons.addWidget(button, place // 3, place % 3)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(top)
@@ -124,6 +124,7 @@ class StudyPage(QWidget):
         layout.addWidget(self._about)
         layout.addWidget(self._reason)
         layout.addWidget(self._warnings)
+        layout.addWidget(self.find_button)
         layout.addStretch(1)
         layout.addLayout(buttons)
 

@@ -62,6 +62,7 @@ class AdjudicationDesk:
                 )
             self._adjudicator = protocol.adjudicator
             self._idle_seconds = protocol.idle_seconds
+            self._mask_text = protocol.mask_text
             self._lock = store.lock(_LOCK)
             undo.callback(self._lock.release)
             queued = fill_queue(store, protocol, clock)
@@ -118,7 +119,7 @@ class AdjudicationDesk:
             Names the case's code if the image has moved or changed.
         """
         one = self._at(index)
-        return blinded_image(self._store, one.image_id, one.entry.code)
+        return blinded_image(self._store, one.image_id, one.entry.code, mask_text=self._mask_text)
 
     def pair(self, index: int) -> Pair:
         """Give the two readings of a case, first and second in their random order."""

@@ -118,6 +118,11 @@ class AdjudicationDraft:
     ruling: Ruling | None
     state: CaseState
 
+    # What a reader's draft has beside; here no model's outline is shown, and nothing asked.
+    locked = False
+    aid = None
+    recalled = None
+
     @property
     def not_assessable(self) -> str | None:
         """The reason with which the case was decided to be not assessable."""

@@ -7,21 +7,18 @@ rooms, which name files, are replaced, not chained.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 
 from sqlalchemy import select
 
-from napari_ptx.image.masking import masked
-from napari_ptx.image.types import Image, ImageError
+from napari_ptx.image.types import Image
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import kit_pixels, ledger, paths
+from napari_ptx.study import ledger
+from napari_ptx.study.images import blinded_image
 from napari_ptx.study.seat import Seat, View, duration
 from napari_ptx.study.tables import (
     ImageRow,
-    PixelsRow,
     TruthRow,
 )
 from napari_ptx.study.types import DeskCase, Draft, StudyError
@@ -46,34 +43,7 @@ class Desk(Seat):
             Names the case's code if the image has moved or changed.
         """
         row = self._assignment(index)
-        with self._store.read() as db:
-            known = db.get_one(ImageRow, row.image_id)
-            packed = db.get(PixelsRow, row.image_id)
-        image = None
-        # The sentence of an ImageError names the file, and would stay with our own
-        # error as its context if that were raised in the handler.
-        with suppress(ImageError, kit_pixels.DamagedPixels):
-            image = self._read(known, packed)
-        if image is None:
-            raise StudyError(
-                f"The image of case {row.code} cannot be read: it was moved, removed or damaged. "
-                "Ask the coordinator; the other cases can go on."
-            )
-        # A kit's pixels were compared when they were unpacked; they may be masked ones.
-        if packed is None and image.sha256 != known.sha256:
-            raise StudyError(
-                f"The image of case {row.code} has changed since the study was made. "
-                "Ask the coordinator; the other cases can go on."
-            )
-        image = dataclasses.replace(image, source=None, notes=())
-        return masked(image) if self._mask_text else image
-
-    def _read(self, known: ImageRow, packed: PixelsRow | None) -> Image:
-        from napari_ptx.image import read_image
-
-        if packed is not None:
-            return kit_pixels.unpack(known, packed)
-        return read_image(paths.from_record(known.path, self._store.path))
+        return blinded_image(self._store, row.image_id, row.code, mask_text=self._mask_text)
 
     def record(
         self,
