@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from napari_ptx.study.types import RoundStatus
 
 
-KIT, WITHDRAW = "Kit…", "Withdraw kit…"
+KIT, WITHDRAW = "Kit…", "Withdraw…"
 KIT_TIP = "Write the selected session into one file that its reader opens offline"
 WITHDRAW_TIP = "Call the selected session's kit back: it will not come home"
 

@@ -46,7 +46,7 @@ def test_a_kit_goes_out_comes_home_and_is_withdrawn(
     assert "A1.ptxkit holds 6 cases" in told[-1]
     select(dock, "A", 1)
     assert not dock.primary.isEnabled()
-    assert dock.page.kit_button.text() == "Withdraw kit…"
+    assert dock.page.kit_button.text() == "Withdraw…"
     assert hub.open_desk("A", 1) is None
     assert "out as a kit" in told[-1]
 
