@@ -29,19 +29,18 @@ from napari_ptx.docks.hub import Hub
 from napari_ptx.docks.phase_view import MODES
 from napari_ptx.study import Study
 from napari_ptx.study.demo import make_demo
-from napari_ptx.study.times import utc_now
 
 if TYPE_CHECKING:
     from napari import Viewer
 
-PARTS = ("study", "adjudication", "models", "phases", "glands", "report")
+PARTS = ("study", "adjudication", "replay", "models", "phases", "glands", "report")
 MODELS = {"radiomics": 1.5, "resnet-1ch": 0.9, "resnet-2ch": 1.2, "merged-1": 1.7,
           "merged-2": 2.0, "late": 1.9, "clinical": 0.4}  # fmt: skip
 IMAGES = Path(__file__).parent / "images"
 SIZES = ((1366, 768), (1920, 1080))
 THEMES = ("dark", "light")
 SHOWN = {"study": "study-dark-1366.png", "reading": "reading-dark-1366.png",
-         "adjudication": "adjudication-dark-1366.png",
+         "adjudication": "adjudication-dark-1366.png", "replay": "replay-dark-1366.png",
          "agreement": "agreement-dark-1366.png", "predictions": "predictions-dark-1366.png",
          "comparison": "comparison-changed-dark-1366.png",
          "phases": "phases-side-by-side-dark-1366.png",
@@ -241,6 +240,14 @@ class Album:
         self.take("adjudication-help", session.case.fit)
         self.hub.close_desk()
 
+    def replay(self) -> None:
+        """Take the end of a reading of the demo, played again."""
+        self.hub.show_replay("You", 1)
+        dock = self.hub.show("Replay")
+        spin(until=lambda: dock.replay is not None)
+        dock.page.slider.setValue(dock.page.slider.maximum())
+        self.take("replay")
+
 
 def shrink(source: Path, target: Path) -> None:
     """Save a picture with a palette, which is a quarter of the size."""
@@ -277,14 +284,11 @@ def name_adjudicator(path: Path) -> None:
     """Let a senior reader settle the disagreements of the demo."""
     from dataclasses import replace
 
-    from napari_ptx.study import amendments
-
     with Study.open(path) as study:
         if study.protocol.adjudicator is not None:
             return
         protocol = replace(study.protocol, adjudicator="Senior", disagree_dice=0.83)
-        with study._store.write() as db:
-            amendments.amend(db, protocol, "A senior reader has joined.", utc_now())
+        study.amend(protocol, "A senior reader has joined.")
 
 
 def write_predictions(study_file: Path, folder: Path) -> Path:
@@ -386,6 +390,9 @@ def main() -> None:
         name_adjudicator(path)
         album.hub.open_study(path)
         album.adjudication()
+    if options.only in (None, "replay"):
+        album.hub.open_study(path)
+        album.replay()
     if options.only in (None, "models"):
         album.models(write_predictions(path, scratch / "run"))
     if options.only in (None, "phases"):
