@@ -78,6 +78,15 @@ class AdjudicationRow(QWidget):
         # A page is often shown twice in a row; the readers are compared once.
         self._soon.start()
 
+    def forget(self) -> None:
+        """Hold nothing that a blinded reader must not see, shown or not."""
+        self._soon.stop()
+        self.job.cancel()
+        self._who, self._path, self._stale = "", None, False
+        self.text.clear()
+        self.text.setToolTip("")
+        self.hide()
+
     def _count(self) -> None:
         if self.job.running:
             self._stale = True
@@ -97,5 +106,7 @@ class AdjudicationRow(QWidget):
         self.button.setEnabled(count.queued > 0)
 
     def _not_counted(self, _name: str, sentence: str) -> None:
+        if self._path is None:
+            return
         self.text.setText(f"{self._who}: {sentence or 'not counted'}")
         self.button.setEnabled(True)

@@ -169,6 +169,7 @@ class StudyPage(QWidget):
         for label in (self._name, self._subtitle, self._about, self._warnings):
             label.clear()
         self._name.setToolTip("")
+        self.adjudication.forget()
         self._reason.clear()
         self._menu.clear()
         self._study_path = None

@@ -386,6 +386,7 @@ def test_the_dot_of_the_case_on_show_has_a_ring(compared: AgreementDock, qtbot) 
 
 
 @pytest.mark.once
+@pytest.mark.once
 def test_copy_save_and_figure(
     compared: AgreementDock, tmp_path: Path, qtbot, told: list[str]
 ) -> None:

@@ -104,7 +104,7 @@ def test_a_run_becomes_a_prediction_that_is_open(
     assert (opened.phases.pair.second == dock.hub.phases.pair.second).all()
 
 
-@pytest.mark.once
+@pytest.mark.slow
 def test_cancel_in_a_patch_and_a_child_that_the_system_kills(
     ready: GlandsDock, slow_model: Path, model: Path, told: list[str], qtbot
 ) -> None:
