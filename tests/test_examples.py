@@ -35,6 +35,7 @@ def run_example(name: str, *arguments: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.once
 def test_agreement_of_two_mask_folders(tmp_path: Path) -> None:
     name = "agreement_of_two_mask_folders.py"
     simulated = run_example(name, folder=tmp_path)

@@ -65,6 +65,7 @@ def test_json_has_the_rows_of_every_measurand(
     assert len(answer["overlap"]["cases"]) == CASES
 
 
+@pytest.mark.once
 def test_files_hold_what_the_answer_says(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = study.parent / "agreement"
     capsys.readouterr()

@@ -127,6 +127,7 @@ def test_tags_are_named_but_not_their_values(tmp_path: Path) -> None:
     assert looked.identity == found
 
 
+@pytest.mark.once
 @pytest.mark.data
 def test_real_screens(data_dir: Path) -> None:
     """Looked at by eye: 13 files of us_dicom show text; of these DDTI images only 85_2 does."""

@@ -336,6 +336,7 @@ class DraftMachine(RuleBasedStateMachine):
             self.study.close()
 
 
+@pytest.mark.once
 def test_undo_and_redo_follow_a_list_of_states_across_restarts(
     tmp_path: Path, write_cohort: Callable[..., Path]
 ) -> None:

@@ -117,6 +117,7 @@ def changes_found(folder: Path, scratch: Path, count: int, seed: int) -> list[st
     return missed
 
 
+@pytest.mark.once
 def test_sixty_changes_of_one_byte_are_found(
     original: Path,  # noqa: F811
     tmp_path: Path,
