@@ -95,6 +95,11 @@ class CaseView:
         self._drop_layers()
         self._blindfold.close()
 
+    @property
+    def awake(self) -> bool:
+        """Whether the case has the canvas, the mouse and the keyboard."""
+        return self._awake
+
     # Showing a case
 
     def show(

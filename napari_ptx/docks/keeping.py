@@ -76,6 +76,10 @@ class Keeper:
         self.clock.touch()
         self._still.start()
 
+    def watch(self) -> None:
+        """Begin again after ``close``: the dock is shown."""
+        self._still.start()
+
     def close(self) -> None:
         """Stop watching."""
         self._still.stop()
@@ -120,6 +124,8 @@ class Keeper:
 
     def _settled(self) -> None:
         """Record a view that has lasted; never one that is passed through."""
+        if not self._case.awake or self._case.image is None:
+            return  # nobody is looking; ``watch`` begins anew
         if self._case.drawing.busy:
             self._still.start()
             return

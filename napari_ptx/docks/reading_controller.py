@@ -99,6 +99,7 @@ class ReadingController:
         """Take the keyboard, the mouse and the window; safe to call twice."""
         self._awake = True
         self.case.wake(self.actions.by_key)
+        self.keeper.watch()
 
     def sleep(self) -> None:
         """Give them back while the dock is hidden; the record gets the time so far."""

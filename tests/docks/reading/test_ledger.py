@@ -14,6 +14,7 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_ptx.docks.keeping import STILL_MS
+from napari_ptx.image import Image
 from napari_ptx.roi import read_roi
 from napari_ptx.study import Desk, Study
 from napari_ptx.study.replay import Replay
@@ -180,3 +181,25 @@ def test_a_full_disk_keeps_the_outline_on_the_canvas_and_says_so(
     assert again.outlines[: len(kept)] == kept
     with Study.open(path) as study:
         assert study.verify() == ()
+
+
+def test_nobody_looks_at_a_case_that_comes_while_the_dock_is_hidden(
+    hands_at: Callable[[Path], Hands], study_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Desk.image
+
+    def slowly(desk: Desk, index: int) -> Image:
+        time.sleep(0.5)
+        return read(desk, index)
+
+    monkeypatch.setattr(Desk, "image", slowly)
+    hands = hands_at(study_file)
+    assert hands.hub.open_desk("A", 1) is not None
+    session = hands.session
+    hands.dock.parent().hide()
+    assert session.image is None
+    hands.wait_for(lambda: session.image is not None)
+    hands.wait(STILL)
+    hands.wait_for_case()  # shows the dock again
+    hands.wait(STILL)
+    assert steps(hands) == [("look", "open")]
