@@ -68,6 +68,14 @@ def hide_console(viewer: Viewer) -> None:
         dock.hide()
 
 
+def dismiss_notifications(viewer: Viewer) -> None:
+    """Close what napari still tells at the edge of the canvas: it may be of another reader."""
+    from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+    for note in main_window(viewer).findChildren(NapariQtNotification):
+        note.close()
+
+
 def zoom_to_pixels(viewer: Viewer, layer: Layer) -> float:
     """Give the screen pixels that one image pixel takes."""
     return float(viewer.scene.camera.zoom) * abs(float(layer.scale[-1]))

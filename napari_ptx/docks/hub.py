@@ -16,7 +16,7 @@ from napari.utils.notifications import show_error, show_warning
 from psygnal import Signal
 
 from napari_ptx.docks import recent
-from napari_ptx.docks.compat import unwrap
+from napari_ptx.docks.compat import dismiss_notifications, unwrap
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
@@ -203,12 +203,17 @@ class Hub:
 
     def _sit_down(self, desk: Desk) -> Desk:
         self.desk = desk
-        self.close_phases()
+        self._clear_the_canvas()
         # Docks that show other readers' work clear it before the reader sees anything.
         self.desk_changed.emit()
         self._tell_predictions()
         self.show("Reading")
         return self.desk
+
+    def _clear_the_canvas(self) -> None:
+        self.close_phases()
+        if (viewer := self._viewer()) is not None:
+            dismiss_notifications(viewer)
 
     def open_adjudication(self) -> AdjudicationDesk | None:
         """Begin or resume the adjudicator's session and raise the Adjudication dock."""
@@ -220,7 +225,7 @@ class Hub:
         except PtxError as error:
             show_error(str(error))
             return None
-        self.close_phases()
+        self._clear_the_canvas()
         self.desk_changed.emit()
         self._tell_predictions()
         self.show("Adjudication")

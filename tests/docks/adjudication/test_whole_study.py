@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari import Viewer
+from napari._qt.dialogs.qt_notification import NapariQtNotification
 from PIL import Image as Picture
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QWizard
@@ -129,6 +130,7 @@ def test_from_the_wizard_to_the_report(
         hub.close_desk()
         assert hub.study.status().of(reader, 2).state == "sealed"
         assert hub.open_desk(reader, 2) is None
+        assert notes(viewer)[-1].isVisible()
     take("4-sealed")
 
     # After the washout, under fresh codes.
@@ -153,6 +155,7 @@ def test_from_the_wizard_to_the_report(
     senior.button(row.button)
     senior.wait_for_case()
     take("5-adjudication")
+    assert not [note for note in notes(viewer) if note.isVisible()]  # "Round 2 of B is sealed"
     for key in "12":
         senior.key(key)
         senior.finish()
@@ -182,6 +185,10 @@ def test_from_the_wizard_to_the_report(
     settled = hub.study.consensus()
     assert sum(one.origin == "adjudicated" for one in settled) == len(APART)
     assert np.all([bool(one.outlines) for one in settled])
+
+
+def notes(viewer: Viewer) -> list[NapariQtNotification]:
+    return viewer.window._qt_window.findChildren(NapariQtNotification)
 
 
 def fill(wizard: StudyWizard, images: Path, path: Path, take: Camera, qtbot) -> None:
