@@ -242,7 +242,7 @@ class Album:
 
     def replay(self) -> None:
         """Take the end of a reading of the demo, played again."""
-        self.hub.show_replay("You", 1)
+        self.hub.show_replay("You", 1, self.hub.study.efforts("You", 1)[0].case)
         dock = self.hub.show("Replay")
         spin(until=lambda: dock.replay is not None)
         dock.page.slider.setValue(dock.page.slider.maximum())
