@@ -101,7 +101,7 @@ def is_kit(path: Path) -> bool:
     """Tell whether a file is a reader's kit."""
     try:
         return path.is_file() and application_id(path) == KIT_ID
-    except sqlite3.DatabaseError:
+    except (sqlite3.DatabaseError, OSError):
         return False
 
 

@@ -51,12 +51,18 @@ class Store:
         StudyError
             If it is missing, not a study, from a newer version, or not writable.
         """
-        if not path.is_file():
+        try:
+            there, empty = path.is_file(), path.stat().st_size == 0
+        except FileNotFoundError:
+            there = empty = False
+        except OSError as error:  # a folder on the way to it that may not be entered
+            raise StudyError(f"{path} cannot be read ({error.strerror}).") from error
+        if not there:
             raise StudyError(f"There is no study file {path}; check the path.")
         # The file is not opened by hand, not even to look at its first bytes: closing it would
         # take away the locks of every other connection of this process (POSIX), and a child
         # process could then remove the journal under them. SQLite tells what is no database.
-        if path.stat().st_size == 0:
+        if empty:
             raise StudyError(f"{path} is not a napari-ptx study.")
         store = cls(path)
         try:

@@ -11,9 +11,11 @@ import os
 import resource
 import shutil
 import sqlite3
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -150,8 +152,18 @@ def test_a_disk_that_turns_read_only(on_small_disk: Study) -> None:
 
 
 @pytest.mark.skipif(not ROOT, reason="needs root, to become somebody else")
+def test_a_study_that_may_not_even_be_seen(make_study: Callable[..., Study]) -> None:
+    study = make_study(1, reread=0)
+    study.close()
+    study.path.parent.chmod(0o700)
+    assert "cannot be read (Permission denied)" in _told_to_nobody(study.path)
+
+
+@pytest.mark.skipif(not ROOT, reason="needs root, to become somebody else")
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_somebody_who_may_not_write(make_study: Callable[..., Study], what: str) -> None:
+def test_somebody_who_may_not_write(
+    make_study: Callable[..., Study], what: str, request: pytest.FixtureRequest
+) -> None:
     study = make_study(1, reread=0)
     study.close()
     folder = study.path.parent
@@ -159,22 +171,30 @@ def test_somebody_who_may_not_write(make_study: Callable[..., Study], what: str)
         path.chmod(0o755 if path.is_dir() else 0o644)
     if what == "file":
         folder.chmod(0o777)
-    for parent in folder.parents:  # the way to it
-        if "pytest-of-" in str(parent):
-            parent.chmod(parent.stat().st_mode | 0o055)
-    server = multiprocessing.get_context("forkserver")
-    told, mine = server.Pipe(duplex=False)
-    process = server.Process(target=_draw_as_nobody, args=(str(study.path), mine))
-    process.start()
-    mine.close()
-    sentence = told.recv()
-    process.join()
-    told.close()
+    for parent in folder.parents:  # the way to it, however deep the tests' folder lies
+        mode = parent.stat().st_mode
+        if mode & 0o055 != 0o055:
+            request.addfinalizer(partial(parent.chmod, stat.S_IMODE(mode)))
+            parent.chmod(mode | 0o055)
+    sentence = _told_to_nobody(study.path)
     assert "read-only" in sentence or "cannot be written to" in sentence, sentence
     assert sentence.count(". ") <= 1
     with Study.open(study.path) as again, again.desk("A", 1) as desk:
         desk.record(0, [square()], "outline", {}, 1.0)
         assert again.verify() == ()
+
+
+def _told_to_nobody(path: Path) -> str:
+    """Let somebody who owns nothing open a study and draw; give what they are told."""
+    server = multiprocessing.get_context("forkserver")
+    told, mine = server.Pipe(duplex=False)
+    process = server.Process(target=_draw_as_nobody, args=(str(path), mine))
+    process.start()
+    mine.close()
+    sentence: str = told.recv()
+    process.join()
+    told.close()
+    return sentence
 
 
 def _draw_as_nobody(path: str, told: Connection) -> None:
