@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-import napari_ptx.cli.study_adjudication  # noqa: F401 - its commands join those of study
 from napari_ptx.cli import (
     agreement,
     ct,
@@ -19,7 +18,6 @@ from napari_ptx.cli import (
     model,
     stats,
     study,
-    study_report,
     us,
 )
 from napari_ptx.errors import PtxError
@@ -34,7 +32,6 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-study.app.command("report")(study_report.report)
 app.add_typer(study.app, name="study")
 app.add_typer(stats.app, name="stats")
 app.add_typer(us.app, name="us")

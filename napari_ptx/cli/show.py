@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,12 +18,20 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for a program to read.")]
 """The option that every command with an answer has."""
 
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
+"""The study that a command is about."""
+
 
 def console() -> Console:
     """Give the console for answers: standard output."""
     from rich.console import Console
 
     return Console()
+
+
+def print_json(value: object) -> None:
+    """Print an answer for a program."""
+    typer.echo(json.dumps(value, indent=2, allow_nan=False))
 
 
 @contextmanager

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ptx.cli import study_kits, study_protocol, study_replay
-from napari_ptx.cli.show import Json, console, running
+from napari_ptx.cli import (
+    study_adjudication,
+    study_kits,
+    study_protocol,
+    study_replay,
+    study_report,
+)
+from napari_ptx.cli.show import Json, StudyFile, console, print_json, running
 
 if TYPE_CHECKING:
     from napari_ptx.study import RoundStatus, Status
@@ -18,11 +23,7 @@ app = typer.Typer(
     help="Make a reader study, watch its progress, bring readings in and out, check the record.",
     no_args_is_help=True,
 )
-study_protocol.register(app)
 
-study_kits.register(app)
-
-File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
 Reader = Annotated[str, typer.Option(help="Whose readings.")]
 Round = Annotated[int, typer.Option(min=1, max=2, help="The round they belong to.")]
 
@@ -68,14 +69,14 @@ def new(
     ):
         state, path = made.status(), made.path
     if json:
-        _print_json({"path": str(path), **state.to_json()})
+        print_json({"path": str(path), **state.to_json()})
         return
     console().print(f"Made {path}", highlight=False)
     _show(state)
 
 
 @app.command()
-def status(study: File, json: Json = False) -> None:
+def status(study: StudyFile, json: Json = False) -> None:
     """Show how far each reader is, and how many cases the ICC still needs."""
     from napari_ptx.study import Study
     from napari_ptx.study.planning import outlook
@@ -89,7 +90,7 @@ def status(study: File, json: Json = False) -> None:
 
         times = [vars(entry) for entry in active_times(work)]
         expected = [vars(one) for one in more]
-        _print_json({**state.to_json(), "active_seconds": times, "outlook": expected})
+        print_json({**state.to_json(), "active_seconds": times, "outlook": expected})
         return
     _show(state)
     for one in more:
@@ -98,7 +99,7 @@ def status(study: File, json: Json = False) -> None:
 
 @app.command("import-readings")
 def import_readings(
-    study: File,
+    study: StudyFile,
     table: Annotated[
         Path,
         typer.Argument(
@@ -142,14 +143,14 @@ def import_readings(
             progress=progress,
         )
     if json:
-        _print_json({"imported": count})
+        print_json({"imported": count})
     else:
         console().print(f"{count} new readings of {reader}, round {round}", highlight=False)
 
 
 @app.command()
 def export(
-    study: File,
+    study: StudyFile,
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
@@ -175,7 +176,7 @@ def export(
         files = opened.export(folder, formats=chosen, progress=progress)
     missing = left_out(folder)
     if json:
-        _print_json({"files": [str(file) for file in files], "left_out": missing})
+        print_json({"files": [str(file) for file in files], "left_out": missing})
     else:
         console().print(f"{len(files)} files in {folder}", highlight=False)
         for sentence in missing:
@@ -184,7 +185,7 @@ def export(
 
 @app.command()
 def verify(
-    study: File,
+    study: StudyFile,
     images: Annotated[
         bool, typer.Option("--images", help="Read every image, too, and compare its pixels.")
     ] = False,
@@ -196,7 +197,7 @@ def verify(
     with running("Checking the record") as progress, Study.open(study) as opened:
         problems = opened.verify(images=images, progress=progress)
     if json:
-        _print_json({"problems": [vars(problem) for problem in problems]})
+        print_json({"problems": [vars(problem) for problem in problems]})
     elif problems:
         for problem in problems:
             console().print(problem.text, highlight=False, markup=False)
@@ -207,10 +208,6 @@ def verify(
         console().print(f"{checked} every hash.")
     if problems:
         raise typer.Exit(1)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json_format.dumps(value, indent=2, allow_nan=False))
 
 
 def _show(status: Status) -> None:
@@ -248,5 +245,5 @@ def _state(entry: RoundStatus) -> str:
     return entry.state
 
 
-app.command()(study_replay.replay)
-app.command()(study_replay.relink)
+for more in (study_protocol, study_kits, study_adjudication, study_replay, study_report):
+    more.register(app)

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ptx.cli.show import Json, console, running
-from napari_ptx.cli.study import File, _print_json, app
+from napari_ptx.cli.show import Json, StudyFile, console, print_json, running
 
 if TYPE_CHECKING:
     from napari_ptx.study.adjudication_status import AdjudicationStatus
 
 
-@app.command()
-def adjudicate(study: File, json: Json = False) -> None:
+def adjudicate(study: StudyFile, json: Json = False) -> None:
     """Show which cases the readers disagree on, and what the adjudicator decided.
 
     The adjudicator works in the app: open the study, and press Start adjudicating in
@@ -27,14 +25,13 @@ def adjudicate(study: File, json: Json = False) -> None:
     with running("Comparing the readers") as progress, Study.open(study) as opened:
         status = opened.adjudication(progress=progress)
     if json:
-        _print_json(status.to_json())
+        print_json(status.to_json())
     else:
         _show(status)
 
 
-@app.command()
 def consensus(
-    study: File,
+    study: StudyFile,
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
@@ -60,7 +57,7 @@ def consensus(
     with running("Comparing the readers") as progress, Study.open(study) as opened:
         about = write_consensus(opened, folder, method, progress=progress)
     if json:
-        _print_json(about)
+        print_json(about)
         return
     origins = ", ".join(f"{count} {origin}" for origin, count in about["cases"].items())
     out = console()
@@ -103,3 +100,9 @@ def _show(status: AdjudicationStatus) -> None:
             made.reason if made else "",
         )
     out.print(grid)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``napari-ptx study``."""
+    app.command("adjudicate")(adjudicate)
+    app.command("consensus")(consensus)

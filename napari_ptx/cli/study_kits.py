@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_ptx.cli.show import Json, console, running
+from napari_ptx.cli.show import Json, StudyFile, console, print_json, running
 from napari_ptx.errors import PtxError
 
 _ALIKE = 10
 
-File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
-
 
 def kit(
-    study: File,
+    study: StudyFile,
     reader: Annotated[str, typer.Option(help="Whose session.")],
     round: Annotated[int, typer.Option(min=1, max=2, help="First or second reading.")] = 1,
     output: Annotated[
@@ -71,7 +68,7 @@ def kit(
 
 
 def merge(
-    study: File,
+    study: StudyFile,
     kits: Annotated[list[Path], typer.Argument(metavar="KIT...", help="Kits (.ptxkit).")],
     json: Json = False,
 ) -> None:
@@ -85,7 +82,7 @@ def merge(
     with running("Checking kits") as progress, Study.open(study) as opened:
         merged = opened.merge(kits, progress=progress)
     if json:
-        typer.echo(json_format.dumps({"merged": [one.to_json() for one in merged]}, indent=2))
+        print_json({"merged": [one.to_json() for one in merged]})
         return
     for one in merged:
         news = f"{one.readings} new readings ({one.strokes} new strokes)"
@@ -117,7 +114,7 @@ def lint(
     with running("Looking at the images") as progress:
         found = look(place, progress=progress)
     if json:
-        typer.echo(json_format.dumps(found.to_json(), indent=2))
+        print_json(found.to_json())
         return
     for finding in found.findings:
         if found.count(finding.kind) == found.cases > _ALIKE:
@@ -130,7 +127,7 @@ def lint(
 
 def _tell(value: dict[str, object], sentence: str, json: bool) -> None:
     if json:
-        typer.echo(json_format.dumps(value, indent=2))
+        print_json(value)
     else:
         console().print(sentence, highlight=False, markup=False, soft_wrap=True)
 

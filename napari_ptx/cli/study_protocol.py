@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json as json_format
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_ptx.cli.show import Json, console
+from napari_ptx.cli.show import Json, StudyFile, console, print_json
 
 if TYPE_CHECKING:
     from napari_ptx.study import Protocol, Study
-
-File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
 
 
 def from_options(
@@ -83,7 +80,7 @@ def protocol(
             if output is not None:
                 write_protocol(output, opened.protocol)
     if json:
-        typer.echo(json_format.dumps(answer, indent=2, allow_nan=False))
+        print_json(answer)
         return
     if study is not None:
         _show(answer)
@@ -92,7 +89,7 @@ def protocol(
 
 
 def amend(
-    study: File,
+    study: StudyFile,
     reason: Annotated[str, typer.Option(help="Why the protocol has to change; it is recorded.")],
     protocol: Annotated[
         Path | None,
@@ -119,13 +116,13 @@ def amend(
         changed = opened.amend(new, reason)
         answer = _about(opened)
     if json:
-        typer.echo(json_format.dumps({"changed": list(changed), **answer}, indent=2))
+        print_json({"changed": list(changed), **answer})
         return
     console().print(f"Amended: {', '.join(changed)}", highlight=False, markup=False)
 
 
 def pin(
-    study: File,
+    study: StudyFile,
     reader: Annotated[str, typer.Option(help="Whose PIN.")],
     clear: Annotated[bool, typer.Option("--clear", help="Take the PIN away.")] = False,
 ) -> None:

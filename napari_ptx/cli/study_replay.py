@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_ptx.cli.show import Json, console, running
+from napari_ptx.cli.show import Json, StudyFile, console, print_json, running
 
 if TYPE_CHECKING:
     from napari_ptx.study.replay import Effort, Replay
 
-File = Annotated[Path, typer.Argument(metavar="STUDY", help="The study file (.ptx).")]
-
 
 def replay(
-    study: File,
+    study: StudyFile,
     reader: Annotated[str, typer.Option(help="Whose reading.")],
     round: Annotated[int, typer.Option(min=1, max=2, help="The round it belongs to.")] = 1,
     case: Annotated[
@@ -57,7 +55,7 @@ def replay(
             with running("Drawing the film") as progress:
                 write_replay(found, image, output, speed=speed, progress=progress)
     if json:
-        _print_json(found.to_json() | ({"file": str(output)} if output else {}))
+        print_json(found.to_json() | ({"file": str(output)} if output else {}))
     elif output is not None:
         console().print(f"{len(found.steps)} steps in {output}", highlight=False, markup=False)
     else:
@@ -65,7 +63,7 @@ def replay(
 
 
 def relink(
-    study: File,
+    study: StudyFile,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Where the images are now, or below it.")
     ],
@@ -80,7 +78,7 @@ def relink(
     with running("Looking for the images") as progress, Study.open(study) as opened:
         result = opened.relink(folder, progress=progress)
     if json:
-        _print_json(result.to_json())
+        print_json(result.to_json())
     else:
         out = console()
         for title, images in (
@@ -144,7 +142,7 @@ def _show_efforts(efforts: tuple[Effort, ...], reader: str, round: int, json: bo
     from napari_ptx.study.times import minutes
 
     if json:
-        _print_json({"cases": [vars(effort) for effort in efforts]})
+        print_json({"cases": [vars(effort) for effort in efforts]})
         return
     grid = Table(title=f"{reader}, round {round}", title_justify="left", box=None, pad_edge=False)
     headings = ("Case", "Active", "Steps", "Strokes", "Keys", "Clicks", "Drawing", "Readings")
@@ -163,7 +161,7 @@ def _show_efforts(efforts: tuple[Effort, ...], reader: str, round: int, json: bo
     console().print(grid)
 
 
-def _print_json(value: object) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2, allow_nan=False))
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``napari-ptx study``."""
+    app.command("replay")(replay)
+    app.command("relink")(relink)

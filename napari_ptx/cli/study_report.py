@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json as json_format
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from napari_ptx.cli.show import Json, console, running
-from napari_ptx.cli.study import File
+from napari_ptx.cli.show import Json, StudyFile, console, print_json, running
 
 
 def report(
-    study: File,
+    study: StudyFile,
     folder: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="A new or empty folder.")
     ],
@@ -33,8 +31,11 @@ def report(
     with running("Reporting") as progress, Study.open(study) as opened:
         files = study_report(opened, folder, images=images, progress=progress)
     if json:
-        typer.echo(
-            json_format.dumps({"report": str(files[0]), "files": [str(file) for file in files]})
-        )
+        print_json({"report": str(files[0]), "files": [str(file) for file in files]})
     else:
         console().print(files[0], highlight=False, soft_wrap=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to ``napari-ptx study``."""
+    app.command("report")(report)

@@ -8,9 +8,8 @@ step is added to the chain of adjudication before a method returns.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
 from typing import Any
 
 from sqlalchemy import select
@@ -29,17 +28,17 @@ from napari_ptx.study.adjudication_types import (
     Work,
 )
 from napari_ptx.study.images import blinded_image
+from napari_ptx.study.open_desk import OpenDesk, View
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import CaseRow, StudyRow
 from napari_ptx.study.times import Clock
 from napari_ptx.study.types import DeskCase, StudyError
 
-View = Mapping[str, Any]
 _LOCK = 0
 """Sessions of readers count from 1."""
 
 
-class AdjudicationDesk:
+class AdjudicationDesk(OpenDesk):
     """The adjudicator's session. Get it from ``Study.adjudication_desk``; close it when done.
 
     It has the methods of a reader's ``Desk``; what differs is that a case is decided, not
@@ -78,16 +77,6 @@ class AdjudicationDesk:
         return self._adjudicator
 
     @property
-    def study_name(self) -> str:
-        """The study's name."""
-        return self._study_name
-
-    @property
-    def idle_seconds(self) -> float:
-        """After how long without an event the adjudicator counts as idle."""
-        return self._idle_seconds
-
-    @property
     def closed(self) -> bool:
         """Never: a decision can be revised, and every one is kept."""
         return False
@@ -99,11 +88,6 @@ class AdjudicationDesk:
             DeskCase(index, one.entry.code, one.fold.state)
             for index, one in enumerate(self._waiting)
         )
-
-    @property
-    def position(self) -> int:
-        """The index of the case at hand; it survives a restart."""
-        return self._position
 
     @property
     def progress(self) -> tuple[int, int]:
@@ -296,24 +280,6 @@ class AdjudicationDesk:
                 assessable=assessable,
             )
         return self.cases[index]
-
-    def close(self) -> None:
-        """Leave the desk; everything is in the record already."""
-        if self._alive:
-            self._alive = False
-            self._store.close()
-            self._lock.release()
-
-    def __enter__(self) -> AdjudicationDesk:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _show(self, index: int) -> None:
         entry = self._at(index).entry

@@ -19,7 +19,6 @@ import hashlib
 import json
 import os
 import platform
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,6 +31,7 @@ from napari_ptx.roi import rasterise, write_imagej, write_mask
 from napari_ptx.study.adjudication_status import AdjudicationStatus
 from napari_ptx.study.adjudicator_agreement import own_agreement
 from napari_ptx.study.consensus import Consensus
+from napari_ptx.study.paths import file_stems
 from napari_ptx.study.types import StudyError
 
 if TYPE_CHECKING:
@@ -213,21 +213,6 @@ def decision_rows(status: AdjudicationStatus) -> list[dict[str, Any]]:
         }
         for made in status.decisions
     ]
-
-
-def file_stems(names: Iterable[str]) -> dict[str, str]:
-    """Give each name one that every file system takes, and that no other name has."""
-    stems: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        stem = base = re.sub(r"[^\w.-]+", "_", name).strip(".") or "_"
-        count = 1
-        while stem.casefold() in taken:
-            count += 1
-            stem = f"{base}-{count}"
-        taken.add(stem.casefold())
-        stems[name] = stem
-    return stems
 
 
 def _relative(image: Path, folder: Path) -> str:

@@ -16,7 +16,8 @@ from napari_ptx.image.types import Image
 from napari_ptx.roi.outline import Outline
 from napari_ptx.study import ledger
 from napari_ptx.study.images import blinded_image
-from napari_ptx.study.seat import Seat, View, duration
+from napari_ptx.study.open_desk import View
+from napari_ptx.study.seat import Seat, duration
 from napari_ptx.study.tables import (
     ImageRow,
     TruthRow,

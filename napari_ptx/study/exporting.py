@@ -22,7 +22,6 @@ import csv
 import hashlib
 import json
 import platform
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -35,6 +34,7 @@ from napari_ptx.roi import MEASURANDS, RoiError, measure
 from napari_ptx.roi.outline_set import OutlineSet
 from napari_ptx.study import export_tables as tables
 from napari_ptx.study.export_formats import WRITERS, Images, Target, check_formats, outline_set
+from napari_ptx.study.paths import file_stems
 from napari_ptx.study.types import CaseInfo, Reading, StudyError
 
 if TYPE_CHECKING:
@@ -131,9 +131,9 @@ def _write(
     study: Study, folder: Path, formats: Sequence[str], progress: Progress | None
 ) -> list[str]:
     cases = {case.case: case for case in study.cases()}
-    stems = _file_stems([*cases])
+    stems = file_stems([*cases])
     sessions = [(reader, round_) for reader in study.readers for round_ in study.protocol.rounds]
-    places = _file_stems(study.readers)
+    places = file_stems(study.readers)
     images = Images(study)
     readings = study.readings(aided=None)
     sets: dict[tuple[str, str, int, bool], OutlineSet] = {}
@@ -265,18 +265,3 @@ def _row(reading: Reading, case: CaseInfo) -> dict[str, Any]:
     row["unit"] = measured.unit
     row |= {measurand.name: getattr(measured, measurand.name) for measurand in MEASURANDS}
     return row
-
-
-def _file_stems(names: tuple[str, ...] | list[str]) -> dict[str, str]:
-    """Give each name one that every file system takes, and that no other name has."""
-    stems: dict[str, str] = {}
-    taken: set[str] = set()
-    for name in names:
-        stem = base = re.sub(r"[^\w.-]+", "_", name).strip(".") or "_"
-        count = 1
-        while stem.casefold() in taken:
-            count += 1
-            stem = f"{base}-{count}"
-        taken.add(stem.casefold())
-        stems[name] = stem
-    return stems

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 
@@ -24,3 +26,18 @@ def from_record(text: str, study: Path) -> Path:
     """Give the absolute path of what ``to_record`` wrote."""
     path = Path(PurePosixPath(text))
     return path if path.is_absolute() else Path(os.path.normpath(study.parent.resolve() / path))
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """Give each name one that every file system takes, and that no other name has."""
+    stems: dict[str, str] = {}
+    taken: set[str] = set()
+    for name in names:
+        stem = base = re.sub(r"[^\w.-]+", "_", name).strip(".") or "_"
+        count = 1
+        while stem.casefold() in taken:
+            count += 1
+            stem = f"{base}-{count}"
+        taken.add(stem.casefold())
+        stems[name] = stem
+    return stems

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Any, Self
 
 from sqlalchemy import select
 
 from napari_ptx.study import amendments, ledger, opening, pins
 from napari_ptx.study.drafts import CHANGES, Fold, fold
+from napari_ptx.study.open_desk import OpenDesk, View
 from napari_ptx.study.rounds import case_states
 from napari_ptx.study.store import Store
 from napari_ptx.study.tables import (
@@ -24,10 +22,8 @@ from napari_ptx.study.tables import (
 from napari_ptx.study.times import Clock
 from napari_ptx.study.types import DeskCase, Draft, StudyError
 
-View = Mapping[str, Any]
 
-
-class Seat:
+class Seat(OpenDesk):
     """What a ``Desk`` stands on: the lock, the worklist, and the fold of each case's steps."""
 
     def __init__(
@@ -98,16 +94,6 @@ class Seat:
         return self._key.round
 
     @property
-    def study_name(self) -> str:
-        """The study's name."""
-        return self._study_name
-
-    @property
-    def idle_seconds(self) -> float:
-        """After how long without an event a reader counts as idle."""
-        return self._idle_seconds
-
-    @property
     def aided(self) -> bool:
         """Whether each case is read again with a model's outline, once it was answered."""
         return self._aided
@@ -131,11 +117,6 @@ class Seat:
         )
 
     @property
-    def position(self) -> int:
-        """The index of the case at hand; it survives a restart."""
-        return self._position
-
-    @property
     def progress(self) -> tuple[int, int]:
         """How many cases are finished, and how many there are."""
         return self._states.count("finished"), len(self._states)
@@ -143,24 +124,6 @@ class Seat:
     def draft(self, index: int) -> Draft:
         """Give the work on a case as it stands."""
         return self._fold(index).draft()
-
-    def close(self) -> None:
-        """Leave the desk; everything is in the record already."""
-        if self._alive:
-            self._alive = False
-            self._store.close()
-            self._lock.release()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _step(
         self,
