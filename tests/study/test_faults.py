@@ -14,6 +14,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from multiprocessing.connection import Connection
@@ -186,9 +187,15 @@ def test_somebody_who_may_not_write(
 
 def _told_to_nobody(path: Path) -> str:
     """Let somebody who owns nothing open a study and draw; give what they are told."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = shutil.copytree(path.parent, Path(folder, "copy")) / path.name
+        return _told(path, copy)
+
+
+def _told(path: Path, rehearsal: Path) -> str:
     server = multiprocessing.get_context("forkserver")
     told, mine = server.Pipe(duplex=False)
-    process = server.Process(target=_draw_as_nobody, args=(str(path), mine))
+    process = server.Process(target=_draw_as_nobody, args=(path, rehearsal, mine))
     process.start()
     mine.close()
     sentence: str = told.recv()
@@ -197,15 +204,15 @@ def _told_to_nobody(path: Path) -> str:
     return sentence
 
 
-def _draw_as_nobody(path: str, told: Connection) -> None:
-    os.setgid(65534)
-    os.setuid(65534)
-
-    def draw() -> None:
-        with Study.open(Path(path)) as study, study.desk("A", 1) as desk:
+def _draw_as_nobody(path: Path, rehearsal: Path, told: Connection) -> None:
+    def draw(path: Path) -> None:
+        with Study.open(path) as study, study.desk("A", 1) as desk:
             desk.record(0, [square()], "outline", {}, 1.0)
 
-    told.send(_sentence(draw))
+    draw(rehearsal)  # imports what is needed: nobody may not read the packages everywhere
+    os.setgid(65534)
+    os.setuid(65534)
+    told.send(_sentence(partial(draw, path)))
 
 
 def _sentence(step: Callable[[], object]) -> str:
