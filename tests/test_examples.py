@@ -50,6 +50,7 @@ def test_agreement_of_two_mask_folders(tmp_path: Path) -> None:
     assert own.splitlines()[1] == simulated.splitlines()[1]
 
 
+@pytest.mark.once
 def test_study_in_code(tmp_path: Path) -> None:
     said = run_example("study_in_code.py", folder=tmp_path)
     assert "problems in the record: 0" in said

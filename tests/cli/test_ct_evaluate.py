@@ -23,6 +23,7 @@ def command(folder: Path, out: Path, *more: str) -> list[str]:
             "--no-figures", *more]  # fmt: skip
 
 
+@pytest.mark.once
 def test_evaluate_prints_tables_and_writes_files(
     cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

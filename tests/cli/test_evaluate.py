@@ -9,6 +9,7 @@ from napari_ptx.cli.root import run
 from tests.ultrasound.make_predictions import write_scores
 
 
+@pytest.mark.once
 def test_evaluate_prints_a_table_and_writes_files(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,6 +18,7 @@ def run(*arguments: str) -> str:
     return result.stdout
 
 
+@pytest.mark.once
 def test_the_report_is_written_where_it_is_wanted(tmp_path: Path) -> None:
     root = make_run(tmp_path / "run", cases=24)
     out = tmp_path / "page.html"

@@ -119,6 +119,7 @@ def test_every_file_is_read_or_refused_with_its_reason(
             assert path.name not in REFUSED
 
 
+@pytest.mark.once
 def test_every_file_of_the_large_folders(data_dir: Path, decoder: Decoder, tell: Tell) -> None:
     for folder in ("us_ddti_thyroid", "us_usgra"):
         outcomes: Counter[str] = Counter()

@@ -93,6 +93,7 @@ def apply(registration: Registration, points: np.ndarray) -> np.ndarray:
     return points @ matrix[:3, :3].T + matrix[:3, 3]
 
 
+@pytest.mark.once
 def test_a_known_motion_of_a_real_neck_is_found(neck: Image) -> None:
     steps = []
     other = moved(neck)
@@ -120,6 +121,7 @@ def test_what_lies_on_each_other_is_left_so(neck: Image) -> None:
     np.testing.assert_allclose(found.matrix, np.eye(4), atol=1e-12)
 
 
+@pytest.mark.once
 def test_a_bent_neck_has_a_large_residual(neck: Image) -> None:
     """The upper half turns by five degrees more than the lower: no rigid motion fits both."""
     other = moved(neck)

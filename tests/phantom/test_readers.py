@@ -31,6 +31,7 @@ def truth(scenarios: list[Scenario]) -> np.ndarray:
     return np.array([shapely.Polygon(s.truth[0].points).area * s.spacing**2 for s in scenarios])
 
 
+@pytest.mark.once
 def test_readers_agree_as_well_as_real_ones(scenarios: list[Scenario]) -> None:
     a1, a2, b1, b2 = (areas(scenarios, r, k) for r in (READER_A, READER_B) for k in (1, 2))
     inter = icc(np.column_stack([a1, b1]))
@@ -41,6 +42,7 @@ def test_readers_agree_as_well_as_real_ones(scenarios: list[Scenario]) -> None:
         assert intra.value > inter.value
 
 
+@pytest.mark.once
 def test_one_reader_draws_larger_and_only_absolute_agreement_sees_it(
     scenarios: list[Scenario],
 ) -> None:
@@ -64,6 +66,7 @@ def test_bias_moves_the_border_outwards_by_its_length(scenarios: list[Scenario])
         np.testing.assert_allclose(moved, 0.5, atol=1e-9)
 
 
+@pytest.mark.once
 def test_outlines_are_repeatable_differ_between_rounds_and_are_simple(
     scenarios: list[Scenario],
 ) -> None:
@@ -75,6 +78,7 @@ def test_outlines_are_repeatable_differ_between_rounds_and_are_simple(
             assert shapely.Polygon(first.points).is_valid
 
 
+@pytest.mark.once
 def test_soft_borders_are_drawn_less_surely(scenarios: list[Scenario]) -> None:
     reader = replace(READER_A, vertices=720, gross=0, shift=0)
     errors, softness = [], []
@@ -86,6 +90,7 @@ def test_soft_borders_are_drawn_less_surely(scenarios: list[Scenario]) -> None:
     assert error[soft > 0.8].mean() > 1.2 * error[soft < 0.3].mean()
 
 
+@pytest.mark.once
 def test_gross_disagreements_are_few_but_there(scenarios: list[Scenario]) -> None:
     clumsy = replace(READER_A, gross=0.0)
     changed = [outline(s, READER_A) != outline(s, clumsy) for s in scenarios]

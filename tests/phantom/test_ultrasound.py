@@ -12,13 +12,14 @@ from scipy.ndimage import distance_transform_edt
 from napari_ptx.phantom.ultrasound import MARGIN, Phantom, draw_scenario, simulate
 from napari_ptx.roi.raster import rasterise
 
+pytestmark = pytest.mark.once
+
 
 @pytest.fixture(scope="module")
 def phantoms() -> list[Phantom]:
     return [simulate(seed) for seed in range(12)]
 
 
-@pytest.mark.once
 def test_the_same_seed_gives_the_same_case_in_another_process() -> None:
     code = (
         "from napari_ptx.phantom.ultrasound import simulate\n"
@@ -34,7 +35,6 @@ def test_the_same_seed_gives_the_same_case_in_another_process() -> None:
     assert runs[0].split()[2] == runs[1].split()[2]
 
 
-@pytest.mark.once
 def test_other_seeds_give_other_cases(phantoms: list[Phantom]) -> None:
     assert len({p.image.sha256 for p in phantoms}) == len(phantoms)
     assert len({p.size_mm for p in phantoms}) == len(phantoms)

@@ -201,6 +201,7 @@ def test_writing_refuses_what_would_change_pixels(tmp_path: Path, mask: np.ndarr
 
 
 @pytest.mark.data
+@pytest.mark.once
 def test_thyroid_masks_are_read_and_pictures_are_not(data_dir: Path) -> None:
     folder = data_dir / "us_ddti_thyroid"
     masks = sorted(folder.glob("*.b.jpg"))

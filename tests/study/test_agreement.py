@@ -108,6 +108,7 @@ def test_icc_of_area_equals_psych_for_every_pair_of_readers(
 
 
 @pytest.mark.data
+@pytest.mark.once
 def test_overlap_equals_simpleitk_and_a_direct_computation(
     compared: Agreement, data_dir: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_overlap_equals_simpleitk_and_a_direct_computation(
 
 
 @pytest.mark.data
+@pytest.mark.once
 def test_bubil_has_every_comparison_and_says_that_it_is_in_pixels(compared: Agreement) -> None:
     pairs = {f"{a} – {b}" for a, b in combinations(READERS, 2)}
     assert set(compared.inter["comparison"]) == pairs | {"all readers"}

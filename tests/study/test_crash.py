@@ -135,6 +135,7 @@ def test_kill_in_the_middle_of_strokes_200_times(
         )
 
 
+@pytest.mark.once
 def test_a_killed_creation_leaves_no_half_and_can_be_repeated(
     make_study: Callable[..., Study], write_cohort: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -165,6 +166,7 @@ with Study.open(sys.argv[1]) as study:
 """
 
 
+@pytest.mark.once
 def test_nothing_is_lost_when_another_program_looks(make_study: Callable[..., Study]) -> None:
     """The other program is not the last to leave, and must not take the journal with it."""
     study = make_study(3)

@@ -142,6 +142,7 @@ def test_an_outline_anywhere_is_used_or_refused(
 
 
 @pytest.mark.data
+@pytest.mark.once
 def test_noisy_jpeg_masks_of_real_nodules(data_dir: Path) -> None:
     cohort = read_cohort(data_dir / "us_ddti_thyroid" / "cohort.csv")
     several = 0

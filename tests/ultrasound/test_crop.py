@@ -204,6 +204,7 @@ def test_crops_of_no_case_or_into_a_file_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
+@pytest.mark.once
 def test_real_nodules_lose_little_to_borders(data_dir: Path) -> None:
     cohort = read_cohort(data_dir / "us_ddti_thyroid" / "cohort.csv")
     lost = []

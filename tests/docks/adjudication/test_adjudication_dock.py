@@ -96,6 +96,7 @@ def orange(colours: np.ndarray) -> bool:
     return bool(((colours[:, 0] > 180) & (colours[:, 2] < 120)).any())
 
 
+@pytest.mark.once
 def test_three_disagreements_and_a_repeat(
     make_napari_viewer: Callable[..., Viewer], tmp_path: Path
 ) -> None:

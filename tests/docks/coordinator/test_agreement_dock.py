@@ -249,6 +249,7 @@ def test_a_case_of_many_frames_opens_at_the_frame_that_was_outlined(viewer: View
     assert len(viewer.layers) == 0
 
 
+@pytest.mark.once
 def test_it_is_closed_while_a_reader_is_at_work(
     compared: AgreementDock, hub: Hub, viewer: Viewer, qtbot
 ) -> None:
@@ -385,7 +386,6 @@ def test_the_dot_of_the_case_on_show_has_a_ring(compared: AgreementDock, qtbot) 
     np.testing.assert_allclose(ring.get_offsets()[0], dots.get_offsets()[place])
 
 
-@pytest.mark.once
 @pytest.mark.once
 def test_copy_save_and_figure(
     compared: AgreementDock, tmp_path: Path, qtbot, told: list[str]

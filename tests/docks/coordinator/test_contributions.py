@@ -114,6 +114,7 @@ def test_a_sample_is_a_case_with_its_true_border(viewer: Viewer, key: str, label
     assert picture.units == border.units
 
 
+@pytest.mark.once
 def test_the_demo_cases_are_a_stack(viewer: Viewer) -> None:
     (layer,) = viewer.open_sample("napari-ptx", "demo_cases")
     assert layer.data.shape[0] == len(layer.metadata["cases"]) == 6
@@ -199,6 +200,7 @@ def test_the_app_takes_a_study_from_the_command_line(
     assert ran == ["freeze", "run"] * 3
 
 
+@pytest.mark.once
 def test_starting_the_app_loads_no_torch() -> None:
     import subprocess
     import sys

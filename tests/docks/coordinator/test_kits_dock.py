@@ -22,6 +22,7 @@ def dock(hub: Hub, qtbot) -> StudyDock:
     return dock
 
 
+@pytest.mark.once
 def test_a_kit_goes_out_comes_home_and_is_withdrawn(
     dock: StudyDock,
     hub: Hub,

@@ -190,6 +190,7 @@ def test_verify_tells_when_it_was(dock: StudyDock, hub: Hub, study_file: Path, q
     assert dock.page.export_button.isEnabled()
 
 
+@pytest.mark.once
 def test_report_writes_a_page_and_opens_it_but_never_beside_a_reader(
     dock: StudyDock, hub: Hub, new_study_file: Path, tmp_path: Path, qtbot, told: list[str],
     monkeypatch,

@@ -138,6 +138,7 @@ def test_an_image_that_cannot_be_read_stops_the_making_and_is_named(
     assert wizard.currentPage() is wizard.protocol
 
 
+@pytest.mark.once
 def test_cancel_while_making_leaves_nothing(
     wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
 ) -> None:

@@ -238,6 +238,7 @@ def test_places_and_truth_on_the_picture_of_the_neck(opened: GlandsDock, qtbot) 
     assert neck._truth == {"thymic": "present", "jaw_angle": "present"}
 
 
+@pytest.mark.once
 def test_empty_named_dropped_blinded_and_back(
     dock: GlandsDock, viewer: Viewer, hub: Hub, out: Path, new_study_file: Path, told: list[str],
     qtbot,
@@ -302,6 +303,7 @@ def test_empty_named_dropped_blinded_and_back(
     assert any("no prediction.json" in message for message in told)
 
 
+@pytest.mark.once
 def test_the_light_model_is_chosen_and_the_tabs_follow_the_theme(
     opened: GlandsDock, viewer: Viewer
 ) -> None:

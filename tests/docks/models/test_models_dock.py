@@ -323,6 +323,7 @@ def test_a_network_is_stopped_resumed_watched_and_asked(
     assert name not in viewer.layers
 
 
+@pytest.mark.once
 def test_no_dock_loads_what_only_a_child_may() -> None:
     code = (
         "import importlib, sys\n"

@@ -220,6 +220,7 @@ def test_a_session_at_the_study(
     assert any(CANARY in text for _, text in leaks(viewer)), "the coordinator's page is back"
 
 
+@pytest.mark.once
 def test_a_kit_in_the_window(viewer: Viewer, study_file: Path, tmp_path: Path) -> None:
     clinic = tmp_path / "elsewhere"
     clinic.mkdir()

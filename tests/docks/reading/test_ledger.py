@@ -38,6 +38,7 @@ def steps(hands: Hands, index: int = 0) -> list[tuple[str, str]]:
     return [(step.kind, step.action) for step in replay_of(hands, index).steps]
 
 
+@pytest.mark.once
 def test_three_plain_cases_cost_the_outline_and_one_key_each(
     hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,6 +128,7 @@ def fill(place: Path) -> Path:
     return ballast
 
 
+@pytest.mark.once
 def test_a_full_disk_keeps_the_outline_on_the_canvas_and_says_so(
     hands_at: Callable[[Path], Hands], study_file: Path, small_disk: Path
 ) -> None:

@@ -44,6 +44,7 @@ def aided_file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.once
 def test_an_aided_session(hands_at: Callable[[Path], Hands], aided_file: Path) -> None:
     hands = hands_at(aided_file).open("A", 1)
     page, session = hands.dock.page, hands.session

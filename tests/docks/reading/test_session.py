@@ -384,6 +384,7 @@ def test_a_session_can_be_left_and_resumed(
     assert again.outlines == ()
 
 
+@pytest.mark.once
 def test_the_second_round_has_another_order_and_fresh_codes(
     hands_at: Callable[[Path], Hands], study_file: Path
 ) -> None:
