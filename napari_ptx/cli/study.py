@@ -32,7 +32,11 @@ Round = Annotated[int, typer.Option(min=1, max=2, help="The round they belong to
 def new(
     study: Annotated[Path, typer.Argument(metavar="STUDY", help="The new file; ends in .ptx.")],
     cohort: Annotated[
-        Path, typer.Option(help="Table (CSV, Parquet) with the columns case, patient, image.")
+        Path,
+        typer.Option(
+            help="Table (CSV, Parquet) with the columns case, patient, image; or a folder of "
+            "images: its cohort table is then written beside the study."
+        ),
     ],
     protocol: Annotated[
         Path | None,
@@ -60,12 +64,14 @@ def new(
     The cases that are read again are the same for each reader; the order and the
     codes are not the same for any two sessions.
     """
+    from napari_ptx.image.folder import as_cohort
     from napari_ptx.study import Study
 
     decided = study_protocol.from_options(protocol, readers, reread, washout_days, seed)
+    table = as_cohort(cohort, study.with_name(study.stem + ".cohort.csv"))
     with (
         running("Making the study") as progress,
-        Study.create(study, cohort, decided, name=name, progress=progress) as made,
+        Study.create(study, table, decided, name=name, progress=progress) as made,
     ):
         state, path = made.status(), made.path
     if json:

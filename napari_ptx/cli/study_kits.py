@@ -98,7 +98,8 @@ def lint(
     place: Annotated[
         Path,
         typer.Argument(
-            metavar="COHORT|STUDY", help="A cohort table (CSV, Parquet) or a study (.ptx)."
+            metavar="FOLDER|COHORT|STUDY",
+            help="A folder of images, a cohort table (CSV, Parquet) or a study (.ptx).",
         ),
     ],
     json: Json = False,

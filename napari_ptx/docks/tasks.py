@@ -6,15 +6,12 @@ Each function takes plain values, opens the study itself, and calls
 
 from __future__ import annotations
 
-import csv
-import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_ptx.child import Progress
-from napari_ptx.errors import PtxError
+from napari_ptx.image.folder import FoundImage, as_cohort, find_images
 
 if TYPE_CHECKING:
     from napari_ptx.image import Image
@@ -22,17 +19,7 @@ if TYPE_CHECKING:
     from napari_ptx.study import Problem, Protocol
     from napari_ptx.study.agreement import Agreement
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".nii", ".nrrd", ".mha")
 _SAMPLE = 50
-
-
-@dataclass(frozen=True)
-class FoundImage:
-    """An image of a folder, with the names that the cohort table will give it."""
-
-    case: str
-    patient: str
-    path: Path
 
 
 @dataclass(frozen=True)
@@ -53,45 +40,6 @@ class ShownCase:
     outlines: dict[str, tuple[Outline, ...]]
 
 
-def find_images(folder: Path) -> tuple[FoundImage, ...]:
-    """List the images below a folder, in the order of their names.
-
-    The case is the name of the file. The patient is the name of the sub-folder
-    that holds it; images that lie in ``folder`` itself count as one patient each.
-
-    Raises
-    ------
-    PtxError
-        If the folder cannot be read.
-    """
-    found: list[Path] = []
-    try:
-        for here, folders, names in os.walk(folder):
-            folders.sort()
-            folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [Path(here, name) for name in sorted(names) if _looks_like_image(name)]
-    except OSError as error:
-        raise PtxError(f"The folder {folder} cannot be read: {error.strerror}.") from None
-    return tuple(_named(folder, found))
-
-
-def _looks_like_image(name: str) -> bool:
-    lower = name.lower()
-    return lower.endswith((*IMAGE_SUFFIXES, ".nii.gz")) and not name.startswith(".")
-
-
-def _named(folder: Path, paths: Iterable[Path]) -> Iterable[FoundImage]:
-    paths = tuple(paths)
-    stems = [path.name.split(".")[0] if path.name.lower().endswith(".nii.gz") else path.stem
-             for path in paths]  # fmt: skip
-    for path, stem in zip(paths, stems, strict=True):
-        inside = path.relative_to(folder)
-        # Two files of one name are told apart by their folders, and by their endings.
-        case = stem if stems.count(stem) == 1 else "-".join(inside.parts)
-        patient = inside.parts[-2] if len(inside.parts) > 1 else case
-        yield FoundImage(case, patient, path)
-
-
 def look(place: Path, progress: Progress | None = None) -> Look:
     """See which images a folder or a cohort table would bring into a study.
 
@@ -102,8 +50,6 @@ def look(place: Path, progress: Progress | None = None) -> Look:
     """
     if place.is_dir():
         found = find_images(place)
-        if not found:
-            raise PtxError(f"There are no images in {place}; choose another folder.")
     else:
         from napari_ptx.image.cohort import read_cohort
 
@@ -113,22 +59,6 @@ def look(place: Path, progress: Progress | None = None) -> Look:
             for row in table.itertuples()
         )
     return Look(len(found), len({image.patient for image in found}), found[:_SAMPLE])
-
-
-def write_cohort(path: Path, images: Iterable[FoundImage]) -> Path:
-    """Write a cohort table with image paths relative to it (absolute across drives)."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(("case", "patient", "image"))
-        for image in images:
-            try:
-                place = os.path.relpath(image.path, path.parent)
-            except ValueError:  # another drive
-                place = str(image.path)
-            writer.writerow((image.case, image.patient, Path(place).as_posix()))
-    part.replace(path)
-    return path
 
 
 def create_study(
@@ -142,12 +72,8 @@ def create_study(
     from napari_ptx.study import Study
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    if images.is_dir():
-        found = find_images(images)
-        if not found:
-            raise PtxError(f"There are no images in {images}; choose another folder.")
-        images = write_cohort(path.with_name(path.stem + ".cohort.csv"), found)
-    Study.create(path, read_cohort(images), protocol, name=name, progress=progress).close()
+    table = as_cohort(images, path.with_name(path.stem + ".cohort.csv"))
+    Study.create(path, read_cohort(table), protocol, name=name, progress=progress).close()
     return path
 
 

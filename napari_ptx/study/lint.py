@@ -10,6 +10,7 @@ from typing import Any
 
 from napari_ptx.child import Progress
 from napari_ptx.image.examine import Examined, examine
+from napari_ptx.image.folder import find_images
 from napari_ptx.image.types import ImageError
 from napari_ptx.study.types import StudyError
 
@@ -123,7 +124,7 @@ def lint(
     progress: Progress | None = None,
     look: Callable[[Path], Examined] = examine,
 ) -> Lint:
-    """Look at every image of a cohort table or a study.
+    """Look at every image of a folder, a cohort table or a study.
 
     Parameters
     ----------
@@ -132,8 +133,8 @@ def lint(
 
     Raises
     ------
-    StudyError, CohortError
-        If the study or the table itself cannot be used.
+    PtxError
+        If the study, the table or the folder itself cannot be used.
     """
     path = Path(place).absolute()
     cases, masked = _cases(path)
@@ -157,8 +158,13 @@ def lint(
 
 
 def _cases(path: Path) -> tuple[list[_Case], bool]:
+    if path.is_dir():
+        found = find_images(path)
+        return [_Case(image.case, image.patient, image.path) for image in found], False
     if not path.is_file():
-        raise StudyError(f"There is no file {path}; give a study (.ptx) or a cohort table.")
+        raise StudyError(
+            f"There is no file {path}; give a study (.ptx), a cohort table or a folder of images."
+        )
     if path.suffix == ".ptx":
         from napari_ptx.study.study import Study
 

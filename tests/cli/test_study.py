@@ -70,6 +70,23 @@ def test_new_for_people(cohort: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert "same pixels" in text
 
 
+def test_new_takes_a_folder_of_images(cohort: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    for name in ("anna/left.png", "anna/right.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        Picture.fromarray(np.full((9, 9), len(name), np.uint8)).save(folder / name)
+    assert run("new", tmp_path / "s.ptx", "--cohort", folder, "--readers", "A") == 0
+    table = (tmp_path / "s.cohort.csv").read_text().split()
+    assert table == [
+        "case,patient,image",
+        "left,anna,images/anna/left.png",
+        "right,anna,images/anna/right.png",
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(PtxError, match="There are no images"):
+        run("new", tmp_path / "t.ptx", "--cohort", tmp_path / "empty", "--readers", "A")
+
+
 def test_new_reports_all_bad_rows(cohort: Path) -> None:
     for name in ("1.png", "3.png"):
         (cohort.parent / name).write_text("no picture")

@@ -87,3 +87,13 @@ def test_a_study_that_masks_and_what_cannot_be_read(cohort: Path, tmp_path: Path
     assert [one.case for one in faulty.findings if one.kind == "unreadable"] == ["c5"]
     with pytest.raises(StudyError, match="no file"):
         lint(tmp_path / "none.csv", look=look)
+
+
+def test_a_folder_is_looked_at_before_there_is_a_table(tmp_path: Path) -> None:
+    for name in ("adenoma.png", "anna.png"):
+        Picture.fromarray(np.zeros((8, 8), np.uint8)).save(tmp_path / name)
+    found = lint(tmp_path, look=look)
+    assert found.cases == 2
+    told = {(one.case, one.kind) for one in found.findings}
+    assert {("adenoma", "names"), ("anna", "same pixels")} <= told
+    assert ("anna", "names") not in told
