@@ -215,13 +215,13 @@ class Hub:
         if (viewer := self._viewer()) is not None:
             dismiss_notifications(viewer)
 
-    def open_adjudication(self) -> AdjudicationDesk | None:
+    def open_adjudication(self, pin: str | None = None) -> AdjudicationDesk | None:
         """Begin or resume the adjudicator's session and raise the Adjudication dock."""
         if self.study is None:
             return None
         self.close_desk()
         try:
-            self.adjudication = self.study.adjudication_desk()
+            self.adjudication = self.study.adjudication_desk(pin=pin)
         except PtxError as error:
             show_error(str(error))
             return None

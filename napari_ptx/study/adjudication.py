@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from napari_ptx.image.types import Image
 from napari_ptx.roi.outline import Outline
-from napari_ptx.study import amendments, ledger
+from napari_ptx.study import amendments, ledger, pins
 from napari_ptx.study.adjudication_opening import Waiting, fill_queue, load
 from napari_ptx.study.adjudication_types import (
     OUTCOMES,
@@ -46,7 +46,7 @@ class AdjudicationDesk(OpenDesk):
     ``image`` may be called from another thread; the rest belongs to one thread.
     """
 
-    def __init__(self, store: Store, *, clock: Clock) -> None:
+    def __init__(self, store: Store, *, clock: Clock, pin: str | None = None) -> None:
         self._store = store
         self._clock = clock
         self._alive = True
@@ -62,6 +62,7 @@ class AdjudicationDesk(OpenDesk):
             self._adjudicator = protocol.adjudicator
             self._idle_seconds = protocol.idle_seconds
             self._mask_text = protocol.mask_text
+            pins.check_pin(store, protocol.adjudicator, pin, clock)
             self._lock = store.lock(_LOCK)
             undo.callback(self._lock.release)
             queued = fill_queue(store, protocol, clock)

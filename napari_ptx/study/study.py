@@ -163,18 +163,27 @@ class Study(Record):
         with self._store.write() as db:
             pins.set_pin(db, reader, pin, self._clock())
 
-    def adjudication_desk(self, *, clock: Clock | None = None) -> AdjudicationDesk:
+    def adjudication_desk(
+        self, *, pin: str | None = None, clock: Clock | None = None
+    ) -> AdjudicationDesk:
         """Begin or resume the adjudicator's session.
+
+        Parameters
+        ----------
+        pin
+            The adjudicator's, if they have one.
 
         Raises
         ------
         StudyError
             Without an adjudicator in the protocol, until two readers have finished their
             first round, without a disagreement, and while it is open elsewhere.
+        PinError
+            Without the adjudicator's PIN, or for a wrong one.
         """
         from napari_ptx.study.adjudication import AdjudicationDesk
 
-        return AdjudicationDesk(Store.open(self.path), clock=clock or self._clock)
+        return AdjudicationDesk(Store.open(self.path), clock=clock or self._clock, pin=pin)
 
     def adjudication(self, *, progress: Progress | None = None) -> AdjudicationStatus:
         """Tell which cases disagree, by which rule, and what was decided on them."""

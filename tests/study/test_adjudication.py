@@ -17,6 +17,7 @@ from napari_ptx.study import Study, StudyError, disagreement
 from napari_ptx.study import adjudication_record as record
 from napari_ptx.study.adjudication_plan import repeated_order
 from napari_ptx.study.comparisons import overlap_of
+from napari_ptx.study.pins import PinError
 from tests.study.adjudicated import (
     SENIOR,
     case_of,
@@ -60,6 +61,18 @@ def test_all_cases_are_queued_where_the_protocol_says_so(make_study: Make, clock
     assert len(study.adjudication().queue) == 6
     with study.adjudication_desk() as desk:
         assert desk.progress == (0, 8)
+
+
+def test_the_adjudicators_pin_is_asked(make_study: Make, clock: Clock) -> None:
+    study = disagreeing(make_study, clock)
+    study.set_pin(SENIOR, "1234")
+    with pytest.raises(PinError, match=f"{SENIOR} has set a PIN"):
+        study.adjudication_desk()
+    with pytest.raises(PinError, match=f"not the PIN of {SENIOR}"):
+        study.adjudication_desk(pin="4321")
+    with study.adjudication_desk(pin="1234") as desk:
+        assert desk.progress == (0, 3)
+    assert study.verify() == ()
 
 
 def test_it_opens_only_when_two_readers_have_finished_all(make_study: Make, clock: Clock) -> None:
