@@ -165,7 +165,6 @@ class Findings(QDialog):
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.table.setAlternatingRowColors(True)
         header = self.table.horizontalHeader()
         for place in (0, 1):
             header.setSectionResizeMode(place, QHeaderView.ResizeMode.ResizeToContents)

@@ -130,6 +130,11 @@ def hint(text: str = "") -> QLabel:
     return label
 
 
+def count_of(number: int, noun: str) -> str:
+    """Give "1 case" or "2 cases"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def combo(name: str, tip: str, *texts: str) -> QComboBox:
     """Make a drop-down list that may be narrower than its longest entry."""
     box = QComboBox()

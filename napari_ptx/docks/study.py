@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QUrl
-from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QStackedWidget, QVBoxLayout
 
-from napari_ptx.docks import recent, settings
+from napari_ptx.docks import outcomes, recent, settings
 from napari_ptx.docks.amending import AmendDialog
 from napari_ptx.docks.doors import DoorsPage
 from napari_ptx.docks.exporting import ExportDialog
@@ -20,7 +18,7 @@ from napari_ptx.docks.importing import ImportDialog
 from napari_ptx.docks.jobs import JobBar
 from napari_ptx.docks.kits import KitPage, ask_kit, ask_kits, show_findings, told, withdraw_kit
 from napari_ptx.docks.parts import Dock, colour
-from napari_ptx.docks.pin_dialog import PinDialog
+from napari_ptx.docks.pin_dialog import PinDialog, SetPinDialog
 from napari_ptx.docks.study_page import BlindPage, StudyPage
 from napari_ptx.docks.wizard import StudyWizard
 from napari_ptx.errors import PtxError
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from napari import Viewer
 
     from napari_ptx.study import Protocol
-    from napari_ptx.study.relink import Relinked
     from napari_ptx.study.types import RoundStatus
 
 STUDY_FILES = "Studies and kits (*.ptx *.ptxkit);;All files (*)"
@@ -76,6 +73,7 @@ class StudyDock(Dock):
         self.page.new.connect(self.new_study)
         self.page.open.connect(self.choose_study)
         self.page.amend.connect(self.amend)
+        self.page.pins.connect(self.set_pins)
         self.page.close_study.connect(self.hub.close_study)
         self.page.open_recent.connect(self.hub.open_study)
         self.page.verify_button.clicked.connect(self.verify)
@@ -92,7 +90,7 @@ class StudyDock(Dock):
         self.page.session_changed.connect(self._update_primary)
         self.page.table.chosen.connect(self._primary_clicked)
         self.blind.end_button.clicked.connect(self.hub.close_desk)
-        self.page.adjudication.begin.connect(self.hub.open_adjudication)
+        self.page.adjudication.begin.connect(self.begin_adjudication)
         self.job.finished.connect(self._job_finished)
         self.job.running_changed.connect(self._job_running)
         self.refresh()
@@ -201,6 +199,11 @@ class StudyDock(Dock):
             begin = partial(self.hub.open_desk, session.reader, session.round, reason)
             self.with_pin(session.reader, begin)
 
+    def begin_adjudication(self) -> None:
+        """Begin or resume the adjudicator's session."""
+        if self.hub.study is not None and (who := self.hub.study.protocol.adjudicator):
+            self.with_pin(who, self.hub.open_adjudication)
+
     def with_pin(self, reader: str, go_on: Callable[[str | None], object]) -> PinDialog | None:
         """Ask a reader's PIN, where they have one, and go on with it."""
         if self.hub.study is None or not self.hub.study.has_pin(reader):
@@ -208,6 +211,14 @@ class StudyDock(Dock):
             return None
         dialog = PinDialog(self, self.hub.study, reader)
         dialog.right.connect(go_on)
+        dialog.open()
+        return dialog
+
+    def set_pins(self) -> SetPinDialog | None:
+        """Open the dialog that sets and clears PINs."""
+        if self.hub.study is None or self.hub.blinded:
+            return None
+        dialog = SetPinDialog(self, self.hub.study)
         dialog.open()
         return dialog
 
@@ -342,15 +353,6 @@ class StudyDock(Dock):
             self._start("report", "Reporting", "napari_ptx.docks.tasks:report",
                         self.hub.study.path, folder)  # fmt: skip
 
-    def _open_report(self, page: Path) -> None:
-        """Open a report in the browser; never beside a reader at work."""
-        self.refresh()  # the record was verified with it
-        if self.hub.blinded:
-            show_info("The report is written.")
-            return
-        opened = QDesktopServices.openUrl(QUrl.fromLocalFile(str(page)))
-        show_info(f"The report is {page}" + ("." if opened else "; open it in a browser."))
-
     def _start(self, name: str, text: str, target: str, *args: Any) -> None:
         if self.job.running:
             show_warning("Something is still running; wait for it, or cancel it.")
@@ -373,30 +375,14 @@ class StudyDock(Dock):
             self.hub.record_changed()
         elif name == "lint" and not self.hub.blinded:
             show_findings(self, value)
-        elif name == "export":
-            files, left_out = value
-            show_info(f"{len(files)} files exported to {self._export_folder}.")
-            if left_out:
-                show_warning("\n".join(left_out))
+        elif name == "export" and self._export_folder is not None:
+            outcomes.tell_exported(self._export_folder, *value)
         elif name == "relink":
-            self._tell_relinked(value)
+            outcomes.tell_relinked(value)
             self.hub.reload_study()
         elif name == "report":
-            self._open_report(value)
+            self.refresh()  # the record was verified with it
+            outcomes.open_report(value, blinded=self.hub.blinded)
         elif name == "verify":
             self.refresh()
-            if value:
-                show_warning("\n".join([f"{len(value)} problems:", *(p.text for p in value[:10])]))
-
-    def _tell_relinked(self, result: Relinked) -> None:
-        left = [*result.missing, *result.changed]
-        text = f"{len(result.found)} images found again."
-        if not left:
-            show_info(text)
-            return
-        names = ", ".join(case for case, _ in left[:10])
-        more = "" if len(left) <= 10 else f" and {len(left) - 10} more"
-        show_warning(
-            f"{text} Missing {len(result.missing)}, changed {len(result.changed)}: {names}{more}. "
-            "Choose another folder, or put the original files back."
-        )
+            outcomes.tell_verified(value)

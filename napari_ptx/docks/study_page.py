@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import recent
 from napari_ptx.docks.adjudication_row import AdjudicationRow
-from napari_ptx.docks.parts import heading, hint
+from napari_ptx.docks.parts import count_of, heading, hint
 from napari_ptx.docks.sessions import SessionTable, day, moment
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class StudyPage(QWidget):
     open = Signal()
     close_study = Signal()
     amend = Signal()
+    pins = Signal()
     open_recent = Signal(object)
     session_changed = Signal()
 
@@ -141,8 +142,8 @@ class StudyPage(QWidget):
         self._name.setText(study.name)
         self._name.setToolTip(str(study.path))
         facts = (
-            _count(status.cases, "case"),
-            _count(len(study.readers), "reader"),
+            count_of(status.cases, "case"),
+            count_of(len(study.readers), "reader"),
             _verified(status.verified),
         )
         self._subtitle.setText(" · ".join(facts))
@@ -162,7 +163,7 @@ class StudyPage(QWidget):
             return []
         one = self._count_lost == 1
         are, them = ("is", "it") if one else ("are", "them")
-        return [f"{_count(self._count_lost, 'image')} {are} not where the study has {them}."]
+        return [f"{count_of(self._count_lost, 'image')} {are} not where the study has {them}."]
 
     def forget(self) -> None:
         """Hold nothing that a blinded reader must not see, shown or not."""
@@ -225,6 +226,7 @@ class StudyPage(QWidget):
         self._menu.addAction("New study…", self.new.emit)
         self._menu.addAction("Open the demo", self.demo.emit)
         self._menu.addAction("Amend the protocol…", self.amend.emit)
+        self._menu.addAction("PINs…", self.pins.emit)
         others = [path for path in recent.studies() if path != self._study_path]
         if others:
             self._menu.addSection("Recent")
@@ -306,7 +308,7 @@ def _verified(verified: Mapping[str, Any] | None) -> str:
     if verified is None:
         return "not verified yet"
     if verified["problems"]:
-        return f"{_count(verified['problems'], 'problem')} found"
+        return f"{count_of(verified['problems'], 'problem')} found"
     return f"verified {moment(datetime.fromisoformat(verified['at']))}"
 
 
@@ -314,7 +316,3 @@ def _button(text: str, tip: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(tip)
     return button
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -21,13 +21,15 @@ from qtpy.QtWidgets import (
 
 from napari_ptx.docks import tasks
 from napari_ptx.docks.jobs import JobBar
-from napari_ptx.docks.parts import Dock, hint, primary_style
+from napari_ptx.docks.kits import show_findings
+from napari_ptx.docks.parts import Dock, button, count_of, hint, primary_style
 from napari_ptx.docks.paths import PathEdit
 from napari_ptx.docks.wizard_pages import ProtocolPage, ReadersPage
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
     from napari_ptx.study import Protocol
+    from napari_ptx.study.lint import Lint
 
 PROTOCOL_FILES = "Protocols (*.toml);;All files (*)"
 
@@ -62,10 +64,16 @@ class ImagesPage(QWizardPage):
         self._preview.verticalHeader().setDefaultSectionSize(22)
         self._preview.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self._preview.horizontalHeader().setStretchLastSection(True)
+        self.blinding = button(
+            "Blinding…",
+            "Look for what could unblind a reader, before the study is made: tags, burned-in "
+            "text, calipers, telling names, doubles",
+        )
         choice = QHBoxLayout()
         choice.addWidget(self.from_folder)
         choice.addWidget(self.from_table)
         choice.addStretch(1)
+        choice.addWidget(self.blinding)
         layout = QVBoxLayout(self)
         layout.addLayout(choice)
         layout.addWidget(self.place)
@@ -74,7 +82,9 @@ class ImagesPage(QWizardPage):
         layout.addWidget(self._preview, 1)
         self.from_folder.toggled.connect(self._kind_changed)
         self.place.changed.connect(self._place_changed)
-        self.job.finished.connect(self._looked)
+        self.blinding.clicked.connect(self._look_for_names)
+        self.job.finished.connect(self._finished)
+        self.job.running_changed.connect(self._running)
         self.job.stopped.connect(self._look_failed)
         self._show(0, (), "Choose where the images are.")
 
@@ -101,8 +111,21 @@ class ImagesPage(QWizardPage):
             return
         self.job.start("look", "Looking at the images", "napari_ptx.docks.tasks:look", place)
 
-    def _looked(self, _: str, look: tasks.Look) -> None:
-        told = f"{look.images} images of {look.patients} patients."
+    def _look_for_names(self) -> None:
+        self.job.start("lint", "Looking at the images", "napari_ptx.docks.kit_tasks:lint",
+                       self.place.path)  # fmt: skip
+
+    def _running(self, running: bool) -> None:
+        self.blinding.setEnabled(self.count > 0 and not running)
+
+    def _finished(self, name: str, value: tasks.Look | Lint) -> None:
+        if name == "lint":
+            show_findings(self, value)
+        else:
+            self._looked(value)
+
+    def _looked(self, look: tasks.Look) -> None:
+        told = f"{count_of(look.images, 'image')} of {count_of(look.patients, 'patient')}."
         if self.from_folder.isChecked() and look.patients == look.images:
             told += (
                 " Each image counts as a patient of its own. If patients have several, put "
@@ -125,6 +148,7 @@ class ImagesPage(QWizardPage):
                 self._preview.setItem(row, place, QTableWidgetItem(text))
             self._preview.item(row, 2).setToolTip(str(image.path))
         self._preview.resizeColumnsToContents()
+        self.blinding.setEnabled(count > 0)
         self.completeChanged.emit()
 
 
@@ -180,8 +204,8 @@ class StudyWizard(QWizard):
         self.protocol.save.connect(self._choose_save)
         self._suggested: Path | None = None
         style = primary_style(parent.theme)
-        for button in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
-            self.button(button).setStyleSheet(style)
+        for which in (QWizard.WizardButton.NextButton, QWizard.WizardButton.FinishButton):
+            self.button(which).setStyleSheet(style)
         self.resize(700, 600)
 
     def initializePage(self, identity: int) -> None:  # noqa: D102, N802 - Qt's name

@@ -93,7 +93,7 @@ def test_from_the_wizard_to_the_report(
     )
     shown: list[str] = []
     monkeypatch.setattr(
-        "napari_ptx.docks.study.QDesktopServices.openUrl",
+        "napari_ptx.docks.outcomes.QDesktopServices.openUrl",
         lambda url: shown.append(url.toLocalFile()) or True,
     )
     images = tmp_path / "images"

@@ -197,7 +197,7 @@ def test_report_writes_a_page_and_opens_it_but_never_beside_a_reader(
 ) -> None:  # fmt: skip
     opened: list[Path] = []
     monkeypatch.setattr(
-        "napari_ptx.docks.study.QDesktopServices.openUrl",
+        "napari_ptx.docks.outcomes.QDesktopServices.openUrl",
         lambda url: opened.append(Path(url.toLocalFile())) or True,
     )
     hub.open_study(new_study_file)
@@ -407,5 +407,38 @@ def test_a_protocol_is_amended_and_a_pin_is_asked(
     assert dock.with_pin("B", lambda pin: hub.open_desk("B", 1, pin=pin)) is None
     assert hub.desk.reader == "B"
     assert dock.amend() is None
+    hub.close_desk()
+    qtbot.wait(50)
+
+
+def test_pins_are_set_and_cleared_one_after_the_other(
+    hub: Hub, new_study_file: Path, qtbot
+) -> None:
+    hub.open_study(new_study_file)
+    dock = hub.show("Study")
+    dialog = dock.set_pins()
+    assert dialog.told.text() == "A has no PIN."
+    assert not dialog.clear_button.isEnabled()
+    dialog.pin.setText("123")
+    assert "at least 4 characters" in dialog.told.text()
+    dialog.pin.setText("1234")
+    dialog.again.setText("12")
+    assert not dialog.set_button.isEnabled()
+    dialog.again.setText("13")
+    assert "not the same" in dialog.told.text()
+    dialog.again.setText("1234")
+    qtbot.keyClick(dialog.again, Qt.Key.Key_Return)
+    assert dialog.told.text() == "A has a PIN."
+    assert dialog.pin.text() == ""
+    hub.study.check_pin("A", "1234")
+    dialog.reader.setCurrentText("B")
+    assert dialog.told.text() == "B has no PIN."
+    dialog.reader.setCurrentText("A")
+    dialog.clear_button.click()
+    assert not hub.study.has_pin("A")
+    assert dialog.isVisible()
+    dialog.reject()
+    hub.open_desk("A", 1)
+    assert dock.set_pins() is None
     hub.close_desk()
     qtbot.wait(50)

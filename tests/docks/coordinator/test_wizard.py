@@ -9,11 +9,9 @@ import pytest
 from PIL import Image as Picture
 from qtpy.QtWidgets import QWidget, QWizard
 
-from napari_ptx.docks import tasks
 from napari_ptx.docks.hub import Hub
+from napari_ptx.docks.kits import Findings
 from napari_ptx.docks.wizard import StudyWizard
-from napari_ptx.errors import PtxError
-from napari_ptx.image import read_cohort
 
 
 def write_image(path: Path, number: int = 0) -> Path:
@@ -254,37 +252,21 @@ def test_the_wizard_fits_a_small_screen(wizard: StudyWizard) -> None:
     assert isinstance(wizard.parent(), QWidget)
 
 
-# The functions behind it, without a window
-
-
-def test_files_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
-    for name in ("a/scan.png", "b/scan.png", "b/other.png"):
-        write_image(tmp_path / name)
-    found = tasks.find_images(tmp_path)
-    assert [image.case for image in found] == ["a-scan.png", "other", "b-scan.png"]
-    assert [image.patient for image in found] == ["a", "b", "b"]
-
-
-def test_hidden_files_and_others_are_no_images(tmp_path: Path) -> None:
-    write_image(tmp_path / "scan.png")
-    for name in ("._scan.png", ".cache/thumb.png", "table.csv", "scan.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
-    (tmp_path / "volume.nii.gz").write_bytes(b"x")
-    assert [image.case for image in tasks.find_images(tmp_path)] == ["scan", "volume"]
-
-
-def test_a_cohort_table_is_found_again_from_anywhere(images: Path, tmp_path: Path) -> None:
-    table = tmp_path / "elsewhere" / "cohort.csv"
-    table.parent.mkdir()
-    tasks.write_cohort(table, tasks.find_images(images))
-    cohort = read_cohort(table)
-    assert sorted(Path(path).resolve() for path in cohort.table["image"]) == sorted(
-        images.rglob("*.png")
-    )
-    assert not list(table.parent.glob("*.part"))
-
-
-def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(PtxError, match="no images"):
-        tasks.look(tmp_path)
+def test_what_could_unblind_is_told_before_the_study_is_made(
+    wizard: StudyWizard, images: Path, qtbot
+) -> None:
+    assert not wizard.images.blinding.isEnabled()
+    write_image(images / "carla" / "adenoma.png")
+    look_at(wizard, images, qtbot)
+    wizard.images.blinding.click()
+    assert not wizard.images.blinding.isEnabled()
+    qtbot.waitUntil(lambda: wizard.findChild(Findings) is not None)
+    found = wizard.findChild(Findings)
+    rows = {found.table.item(row, 0).text(): found.table.item(row, 2).text()
+            for row in range(found.table.rowCount())
+            if found.table.item(row, 1).text() == "Telling names"}  # fmt: skip
+    assert rows == {
+        "adenoma": "carla/adenoma.png may say what the case is; sessions do not show it."
+    }
+    found.reject()
+    assert wizard.images.blinding.isEnabled()
