@@ -41,6 +41,7 @@ def test_evaluate_prints_tables_and_writes_files(
     assert (tmp_path / "ev" / "causes.csv").is_file()
 
 
+@pytest.mark.once
 def test_evaluate_gives_json(
     cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -24,6 +24,7 @@ def test_evaluate_prints_a_table_and_writes_files(
     assert (tmp_path / "out" / "figures" / "test_roc.svg").is_file()
 
 
+@pytest.mark.once
 def test_evaluate_gives_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_scores(tmp_path / "predictions.csv")
     command = ["us", "evaluate", str(path), "-o", str(tmp_path / "out"), "--split", "test"]

@@ -354,6 +354,7 @@ def test_enhanced_ct_is_a_volume_in_hounsfield_units(data_dir: Path) -> None:
     assert image.pixels.min() < -900  # air
 
 
+@pytest.mark.once
 def test_modality_lut_is_applied(data_dir: Path) -> None:
     path = data_dir / "dicom_edge/mlut_18.dcm"
     dataset = pydicom.dcmread(path)

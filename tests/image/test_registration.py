@@ -114,6 +114,7 @@ def test_a_known_motion_of_a_real_neck_is_found(neck: Image) -> None:
     assert np.corrcoef(aligned.ravel(), neck.pixels.ravel())[0, 1] > 0.97
 
 
+@pytest.mark.once
 def test_what_lies_on_each_other_is_left_so(neck: Image) -> None:
     pixels = neck.pixels + np.random.default_rng(0).normal(0, 15, neck.shape)
     found = register(neck, replace(neck, pixels=np.rint(pixels).astype(np.int16)))

@@ -88,6 +88,7 @@ def test_tripod_has_every_item_once_and_leaves_open_what_is_not_known(
     assert f"{tally[0]} are filled from the run, {tally[1]} in part" in page.text
 
 
+@pytest.mark.once
 def test_augmented_copies_come_with_the_clustered_result(tmp_path: Path) -> None:
     note = "<script>alert(1)</script> & co"
     root = make_run(tmp_path / "paper", scheme="paper", copies=3, note=note)

@@ -142,6 +142,7 @@ def test_the_search_finds_what_is_there(study: Study) -> None:
         assert any(form in text for form in encodings("CanaryEarly")), text
 
 
+@pytest.mark.once
 def test_no_kit_holds_a_canary(study: Study, tmp_path: Path) -> None:
     clock = study._clock
     assert isinstance(clock, Clock)

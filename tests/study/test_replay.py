@@ -90,6 +90,7 @@ def test_what_cannot_be_replayed_is_named(read: tuple[Study, str]) -> None:
             study.replay(reader, round_, name)
 
 
+@pytest.mark.once
 def test_a_film_shows_the_outline_in_the_window_of_the_reader(
     read: tuple[Study, str], tmp_path: Path
 ) -> None:

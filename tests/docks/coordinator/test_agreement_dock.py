@@ -205,6 +205,7 @@ def test_going_fast_through_the_cases_ends_at_the_last(
     assert [layer.name for layer in viewer.layers] == [cases[-1], "A, round 1", "B, round 1"]
 
 
+@pytest.mark.once
 def test_two_rounds_of_one_reader_have_two_colours(
     compared: AgreementDock, viewer: Viewer, qtbot
 ) -> None:
@@ -217,6 +218,7 @@ def test_two_rounds_of_one_reader_have_two_colours(
     assert not np.allclose(first.edge_color, second.edge_color)
 
 
+@pytest.mark.once
 def test_a_layer_that_somebody_removed_comes_back(
     compared: AgreementDock, viewer: Viewer, qtbot
 ) -> None:
@@ -233,6 +235,7 @@ def test_a_layer_that_somebody_removed_comes_back(
     assert own in viewer.layers
 
 
+@pytest.mark.once
 def test_a_case_of_many_frames_opens_at_the_frame_that_was_outlined(viewer: Viewer) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (5, 40, 50), np.uint8)
     image = Image(pixels, "tyx", (1.0, 1.0, 1.0), False, modality="US")
@@ -277,6 +280,7 @@ def test_it_is_closed_while_a_reader_is_at_work(
     assert compared.page.isVisible()
 
 
+@pytest.mark.once
 def test_a_case_on_its_way_never_reaches_a_reader(
     compared: AgreementDock, hub: Hub, viewer: Viewer, qtbot
 ) -> None:
@@ -302,6 +306,7 @@ def test_new_readings_are_compared_again(
     assert "B, round 1 – 2" in list(compared.result.intra["comparison"])
 
 
+@pytest.mark.once
 def test_a_study_without_pairs_says_what_is_missing(
     dock: AgreementDock, hub: Hub, new_study_file: Path, qtbot
 ) -> None:
@@ -311,6 +316,7 @@ def test_a_study_without_pairs_says_what_is_missing(
     assert dock.primary.text() == "Compare the readings"
 
 
+@pytest.mark.once
 def test_two_pairs_are_too_few_and_it_says_so(
     dock: AgreementDock, hub: Hub, new_study_file: Path, qtbot
 ) -> None:
@@ -346,6 +352,7 @@ def test_cancel_stops_the_comparison_at_once(
     wait_for_result(dock, qtbot)
 
 
+@pytest.mark.once
 def test_closing_the_viewer_while_comparing_does_not_hang(
     make_napari_viewer: Callable[..., Viewer], study_file: Path, qtbot
 ) -> None:
@@ -386,10 +393,7 @@ def test_the_dot_of_the_case_on_show_has_a_ring(compared: AgreementDock, qtbot) 
     np.testing.assert_allclose(ring.get_offsets()[0], dots.get_offsets()[place])
 
 
-@pytest.mark.once
-def test_copy_save_and_figure(
-    compared: AgreementDock, tmp_path: Path, qtbot, told: list[str]
-) -> None:
+def test_copy_and_figure(compared: AgreementDock, tmp_path: Path) -> None:
     compared.copy_button.click()
     copied = QApplication.clipboard().text()
     assert f"icc\t{compared.page.row['icc']}" in copied
@@ -398,6 +402,12 @@ def test_copy_save_and_figure(
         compared.save_figure(tmp_path / name)
     assert (tmp_path / "plot.svg").read_text().startswith("<?xml")
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_everything_is_saved(
+    compared: AgreementDock, tmp_path: Path, qtbot, told: list[str]
+) -> None:
     with qtbot.waitSignal(compared.job.finished, timeout=240_000):
         compared.save_all(tmp_path / "out")
     assert (tmp_path / "out" / "inter.csv").is_file()

@@ -17,6 +17,8 @@ from tests.image.make import random_grey
 from tests.image.test_series import write_series
 from tests.roi.dicom_make import FRAME, contours_of, segmentation, structure_set, volume
 
+pytestmark = pytest.mark.once
+
 LARGE, SMALL = "1.2.3.4", "1.2.3.5"
 SHAPE = (5, 6, 7)
 

@@ -217,6 +217,7 @@ def test_report_writes_a_page_and_opens_it_but_never_beside_a_reader(
     assert told[-1].endswith(": The report is written.")
 
 
+@pytest.mark.once
 def test_export_asks_for_formats_and_writes_the_readings(
     dock: StudyDock, hub: Hub, study_file: Path, tmp_path: Path, qtbot, told: list[str]
 ) -> None:

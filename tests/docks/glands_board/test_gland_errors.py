@@ -27,6 +27,7 @@ def texts(errors: GlandErrors, row: int, *columns: int) -> tuple[str, ...]:
     return tuple(errors.table.item(row, place).text() for place in columns)
 
 
+@pytest.mark.once
 def test_an_evaluation_is_reviewed_and_made_again(evaluated: GlandErrors, qtbot, cohort) -> None:
     errors, table = evaluated, evaluated.table
     assert errors.finder.currentData() == "model"

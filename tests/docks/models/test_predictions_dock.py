@@ -214,6 +214,7 @@ def test_comments_are_kept_beside_the_table(
     assert "Wu: shadow, not a lesion" in dock.page.panel.comment.toolTip()
 
 
+@pytest.mark.once
 def test_a_reader_at_work_sees_nothing_of_it(
     dock: PredictionsDock, hub: Hub, viewer: Viewer, table: Path, study_file: Path, qtbot
 ) -> None:

@@ -83,6 +83,7 @@ def test_phases_are_registered_and_looked_at_in_every_way(
     assert any(np.array_equal(slab, pixels[low:high].max(axis=0)) for low, high in ends)
 
 
+@pytest.mark.once
 def test_the_viewer_is_left_as_it_was_found(
     dock: PhasesDock, viewer: Viewer, hub: Hub, made_phases: Path, new_study_file: Path, qtbot
 ) -> None:
@@ -118,6 +119,7 @@ def test_a_layer_that_is_removed_takes_the_view_away(
     assert [layer.name for layer in viewer.layers if layer.visible] == ["plain", "arterial"]
 
 
+@pytest.mark.once
 def test_dropping_cancelling_and_what_cannot_be_opened(
     dock: PhasesDock, made_phases: Path, tmp_path: Path, told: list[str], qtbot
 ) -> None:

@@ -20,6 +20,8 @@ from napari_ptx.study import Protocol, Study
 from tests.docks.reading.conftest import picture, write_study
 from tests.docks.reading.hands import CTRL, Hands, ellipse
 
+pytestmark = pytest.mark.once
+
 LESION = ellipse(120, 160, 40, 60)
 
 

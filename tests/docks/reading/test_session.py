@@ -422,6 +422,7 @@ def test_the_last_case_leads_back_to_what_was_left_out(hands: Hands) -> None:
     assert f"{CASES - 1} cases are not finished" in hands.message
 
 
+@pytest.mark.once
 def test_the_line_in_hand_never_waits_for_the_shapes_layer(hands: Hands) -> None:
     """Setting a Shapes layer costs too much to do at every move (``benchmarks``)."""
     hands.drag(LESION)

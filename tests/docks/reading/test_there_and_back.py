@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from napari_ptx.roi import overlap, rasterise
 from napari_ptx.study import Study
@@ -17,6 +18,7 @@ LESION = ellipse(120, 160, 40, 60)
 OTHER = ellipse(50, 60, 20, 25)
 
 
+@pytest.mark.once
 def test_drawn_outlines_go_out_to_imagej_and_come_back(hands: Hands, tmp_path: Path) -> None:
     for _ in range(2):
         hands.drag(LESION)
