@@ -60,6 +60,7 @@ class AgreementDock(Dock):
         self.loader = JobBar(quiet=True, shares=self.job)
         self.legend = QLabel()
         self.legend.setTextFormat(Qt.TextFormat.RichText)
+        self.legend.setWordWrap(True)
         self.legend.setToolTip("The outlines on the image; the triangle replays a reading")
         self.legend.linkActivated.connect(self._replay_wanted)
         self.copy_button = _button("Copy", "Copy the result and its values as a table")
@@ -239,11 +240,18 @@ class AgreementDock(Dock):
         tones = self._colours(labels)
         self.compared.show(shown, tones)
         self.legend.setText(
-            f"Case <b>{escape(case)}</b>&nbsp;&nbsp; "
-            + "&nbsp;&nbsp; ".join(
-                f"<span style='color: {tone}'>■</span> {escape(label)} "
-                f"<a href='{escape(label)}' style='color: {tone}; text-decoration: none'>▶</a>"
-                for label, tone in tones.items()
+            # One line where there is room; else it breaks between the outlines.
+            "&ensp; ".join(
+                [
+                    f"<b>{escape(case)}</b>",
+                    *(
+                        f"<span style='color: {tone}'>■</span>&nbsp;"
+                        f"{escape(label).replace(' ', '&nbsp;')}&nbsp;"
+                        f"<a href='{escape(label)}' style='color: {tone};"
+                        " text-decoration: none'>▶</a>"
+                        for label, tone in tones.items()
+                    ),
+                ]
             )
         )
         self._update_buttons()
