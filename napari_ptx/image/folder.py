@@ -67,30 +67,35 @@ def _named(folder: Path, paths: Iterable[Path]) -> Iterable[FoundImage]:
 def write_cohort(path: Path, images: Iterable[FoundImage]) -> Path:
     """Write a cohort table with image paths relative to it (absolute across drives).
 
+    Another table that is there already is left alone: the new one gets a number
+    ("cohort-2.csv").
+
     Raises
     ------
     PtxError
-        If another table is there already, or the place cannot be written to.
+        If the place cannot be written to.
     """
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(("case", "patient", "image"))
     for image in images:
         try:
-            place = os.path.relpath(image.path, path.parent)
+            where = os.path.relpath(image.path, path.parent)
         except ValueError:  # another drive
-            place = str(image.path)
-        writer.writerow((image.case, image.patient, Path(place).as_posix()))
+            where = str(image.path)
+        writer.writerow((image.case, image.patient, Path(where).as_posix()))
     whole = text.getvalue().encode()
-    part = path.with_name(path.name + ".part")
+    number, place = 1, path
     try:
-        if path.exists() and path.read_bytes() != whole:
-            raise PtxError(f"{path} is another cohort table; move it, or make the study from it.")
+        while place.exists() and place.read_bytes() != whole:
+            number += 1
+            place = path.with_name(f"{path.stem}-{number}{path.suffix}")
+        part = place.with_name(place.name + ".part")
         part.write_bytes(whole)
-        part.replace(path)
+        part.replace(place)
     except OSError as error:
-        raise PtxError(f"{path} cannot be written: {error.strerror}.") from None
-    return path
+        raise PtxError(f"{place} cannot be written: {error.strerror}.") from None
+    return place
 
 
 def as_cohort(place: Path, table: Path) -> Path:

@@ -63,10 +63,11 @@ def test_the_same_table_is_written_again_and_another_is_left_alone(
     as_cohort(images, table)
     assert table.read_bytes() == before
     write_image(images / "carla" / "left.png")
-    with pytest.raises(PtxError, match="another cohort table; move it"):
-        as_cohort(images, table)
+    second = tmp_path / "cohort-2.csv"
+    assert as_cohort(images, table) == as_cohort(images, table) == second
     assert table.read_bytes() == before
-    assert not table.with_name("cohort.csv.part").exists()
+    assert len(read_cohort(second).table) == 4
+    assert set(tmp_path.iterdir()) == {images, table, second}
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:
