@@ -52,6 +52,9 @@ class _Call:
             self.messages.put(("value", value))
         except Exception as error:  # every error goes to the dock, which knows what to do
             self.messages.put(("error", error))
+        finally:
+            if self._stopped.is_set():  # as its process was starting: nobody else knows of it
+                self._child.kill()
 
     def _progress(self, done: int, total: int, text: str) -> None:
         if self._stopped.is_set():  # stopped in the moment the process was starting

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from napari import Viewer
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_ptx.docks.jobs import JobBar, _time_left
+from napari_ptx.docks.jobs import JobBar, _Process, _time_left
 
 WORK = "tests.docks.coordinator.work"
 
@@ -113,3 +116,27 @@ def test_closing_the_viewer_while_a_job_runs_kills_it_and_does_not_hang(
 )
 def test_time_left(elapsed: float, done: int, total: int, text: str) -> None:
     assert _time_left(elapsed, done, total) == text
+
+
+def test_a_job_that_is_stopped_as_its_process_starts_leaves_none() -> None:
+    process = _Process()
+    child = process._child
+    ensure = child._ensure
+    started: list[subprocess.Popen[bytes]] = []
+    asked = threading.Event()
+
+    def stopped_before_there_is_a_process() -> tuple[subprocess.Popen[bytes], Any]:
+        assert asked.wait(20)
+        process.kill()
+        made = ensure()
+        started.append(made[0])
+        return made
+
+    child._ensure = stopped_before_there_is_a_process
+    call = process.call(f"{WORK}:refuse", ("no",))
+    asked.set()
+    kind, _ = call.messages.get(timeout=20)
+    assert kind == "error"
+    (one,) = started
+    one.wait(timeout=20)
+    assert one.stdin.closed
