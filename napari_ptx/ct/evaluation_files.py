@@ -18,14 +18,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
-import shutil
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +37,7 @@ from napari_ptx.ct.mistakes import Mistakes, counted, mistakes, read_causes
 from napari_ptx.ct.predictions import Predictions, read_predictions
 from napari_ptx.ct.readings import Readings, read_readings
 from napari_ptx.ct.truth import Truth, read_truth
+from napari_ptx.learn.results import plain, source_sha256, versions, write_results
 
 if TYPE_CHECKING:
     from napari_ptx.stats import Froc
@@ -130,7 +125,14 @@ def evaluate(
     tables = _tables(findings, found, wrong)
     said = note if note is not None else predicted.about.get("note") or truth.note
     about = _about(truth, predicted, Path(prediction), read, findings, found, tables, str(said))
-    written = _write(place, tables, about, found if figures else None, str(said))
+
+    def draw_all(folder: Path) -> None:
+        _draw_all(folder, found, str(said))
+
+    written = write_results(
+        place, tables, about, "metrics.json", CtError, draw_all if figures else None,
+        short=("mistakes", "causes"),
+    )  # fmt: skip
     return Evaluation(found, wrong, tables, about, written)
 
 
@@ -258,7 +260,6 @@ def _about(
     truth: Truth, predicted: Predictions, folder: Path, read: Readings | None,
     findings: Findings, found: Assessment, tables: dict[str, pd.DataFrame], note: str,
 ) -> dict[str, Any]:  # fmt: skip
-    packages = ("napari-ptx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib")
     sources = [truth.path, folder / "candidates.csv", folder / "prediction.json"]
     sources += [truth.path.parent / "glands.csv"] if truth.listed else []
     sources += [] if read is None else [read.path]
@@ -268,13 +269,10 @@ def _about(
         "rule": found.rule,
         "rules": {rule: RULES[rule] for rule in findings.rules},
         "config": {**asdict(found.settings), "rule": found.rule},
-        "sources": {path.name: _sha256(path) for path in sources},
+        "sources": {path.name: source_sha256(path, CtError) for path in sources},
         "prediction": {key: value for key, value in predicted.about.items()
                        if key != "registration_residual_mm"},
-        "versions": {
-            "python": ".".join(map(str, sys.version_info[:3])),
-            **{name: version(name) for name in packages},
-        },
+        "versions": versions(),
         "notes": list(found.notes),
         "patients": len(findings.patients),
         "glands": len(findings.glands),
@@ -287,75 +285,8 @@ def _about(
         },
         "complementarity": None if found.together is None else found.together.to_json(),
     }  # fmt: skip
-    plain: dict[str, Any] = _plain(about)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    """Give what JSON has: what is undefined or infinite is null."""
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, (np.integer, np.floating, np.bool_)):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise CtError(
-            f"{path} cannot be read any more ({error.strerror}); its hash belongs to the results."
-        ) from None
-
-
-def _write(
-    out: Path,
-    tables: dict[str, pd.DataFrame],
-    about: dict[str, Any],
-    found: Assessment | None,
-    note: str,
-) -> tuple[Path, ...]:
-    """Make all files beside the old ones, then put each in its place; the JSON comes last."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        scratch = out / ".part"
-        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-        scratch.mkdir()
-        try:
-            for name, table in tables.items():
-                # A mark of byte order tells Excel that names are UTF-8.
-                places = "%.6g" if name in ("mistakes", "causes") else None  # for people to read
-                table.to_csv(
-                    scratch / f"{name}.csv", index=False, encoding="utf-8-sig", float_format=places
-                )
-            if found is not None:
-                _draw_all(scratch / "figures", found, note)
-            text = json.dumps(about, indent=2, allow_nan=False)
-            (scratch / "metrics.json").write_text(text + "\n", encoding="utf-8")
-            made = sorted(path for path in scratch.rglob("*") if path.is_file())
-            made.sort(key=lambda path: path.name == "metrics.json")
-            final = _moved(made, scratch, out)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise CtError(
-            f"The evaluation cannot be written to {out} ({error.strerror or error}); close its "
-            "files, or choose another folder."
-        ) from error
-    return final
-
-
-def _moved(made: Iterable[Path], scratch: Path, out: Path) -> tuple[Path, ...]:
-    final = []
-    for path in made:
-        place = out / path.relative_to(scratch)
-        place.parent.mkdir(exist_ok=True)
-        path.replace(place)
-        final.append(place)
-    return tuple(final)
+    made: dict[str, Any] = plain(about)
+    return made
 
 
 def _draw_all(place: Path, found: Assessment, note: str) -> None:

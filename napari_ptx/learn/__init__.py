@@ -1,4 +1,4 @@
-"""What every training needs, whatever it trains: checkpoints, processes, safe files.
+"""What every training and evaluation needs: checkpoints, processes, safe files, results.
 
 Each module is loaded when it is first used; those that need torch import it.
 """

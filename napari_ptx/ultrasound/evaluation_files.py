@@ -12,21 +12,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import re
-import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from napari_ptx.child import Progress
+from napari_ptx.learn.results import plain, source_sha256, versions, write_results
 from napari_ptx.ultrasound.errors import UltrasoundError
 from napari_ptx.ultrasound.evaluation import Assessment, assess, comparisons, sizes, unusable
 from napari_ptx.ultrasound.evaluation_figures import KINDS, draw
@@ -115,7 +110,14 @@ def evaluate(
     }  # fmt: skip
     about = _about(predictions, found, tables, notes, config)
     everyone = among or predictions.models
-    written = _write(Path(out), tables, about, found if figures else [], everyone, progress)
+
+    def draw_all(folder: Path) -> None:
+        _draw_all(folder, found, everyone, progress)
+
+    full = {name: table for name, table in tables.items() if not table.empty}
+    written = write_results(
+        Path(out), full, about, "evaluation.json", UltrasoundError, draw_all if figures else None
+    )
     return Evaluation(tables, tuple(notes), written, about)
 
 
@@ -183,8 +185,7 @@ def _about(
     notes: Sequence[str],
     config: dict[str, Any],
 ) -> dict[str, Any]:
-    packages = ("napari-ptx", "numpy", "scipy", "pandas", "statsmodels", "matplotlib")
-    return {
+    made: dict[str, Any] = plain({
         "format": FORMAT,
         "note": read.note,
         "positive": read.positive,
@@ -192,77 +193,17 @@ def _about(
         "config": config,
         "source": {
             "name": read.path.name,
-            "sha256": _sha256(read.path),
+            "sha256": source_sha256(read.path, UltrasoundError),
             "said": dict(read.sources),
         },
-        "versions": {
-            "python": ".".join(map(str, sys.version_info[:3])),
-            **{name: version(name) for name in packages},
-        },
+        "versions": versions(),
         "notes": list(notes),
         "splits": {result.split: sizes(here) for here, result in found},
-        "metrics": _records(tables["metrics"]),
-        "comparisons": _records(tables["comparisons"]),
-        "calibration": _records(tables["calibration"]),
-    }
-
-
-def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UltrasoundError(
-            f"{path} cannot be read any more ({error.strerror}); its hash belongs to the results."
-        ) from None
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give rows as JSON has them: what is undefined or infinite is null."""
-    return [
-        {
-            str(key): None if isinstance(value, float) and not math.isfinite(value) else value
-            for key, value in row.items()
-        }
-        for row in table.to_dict("records")
-    ]
-
-
-def _write(
-    out: Path,
-    tables: dict[str, pd.DataFrame],
-    about: dict[str, Any],
-    found: Sequence[tuple[Predictions, Assessment]],
-    among: Sequence[str],
-    progress: Progress | None,
-) -> tuple[Path, ...]:
-    """Make all files beside the old ones, then put each in its place; the JSON comes last."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        scratch = out / ".part"
-        shutil.rmtree(scratch, ignore_errors=True)  # of a run that was killed
-        scratch.mkdir()
-        try:
-            for name, table in tables.items():
-                if not table.empty:
-                    # A mark of byte order tells Excel that names are UTF-8.
-                    table.to_csv(scratch / f"{name}.csv", index=False, encoding="utf-8-sig")
-            _draw_all(scratch / "figures", found, among, progress)
-            text = json.dumps(about, indent=2, allow_nan=False)
-            (scratch / "evaluation.json").write_text(text, encoding="utf-8")
-            made = sorted(path for path in scratch.rglob("*") if path.is_file())
-            made.sort(key=lambda path: path.name == "evaluation.json")
-            final = [out / path.relative_to(scratch) for path in made]
-            for path, place in zip(made, final, strict=True):
-                place.parent.mkdir(exist_ok=True)
-                path.replace(place)
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-    except OSError as error:
-        raise UltrasoundError(
-            f"The evaluation cannot be written to {out} ({error.strerror or error}); choose "
-            "another folder."
-        ) from error
-    return tuple(final)
+        "metrics": tables["metrics"].to_dict("records"),
+        "comparisons": tables["comparisons"].to_dict("records"),
+        "calibration": tables["calibration"].to_dict("records"),
+    })  # fmt: skip
+    return made
 
 
 def _draw_all(
