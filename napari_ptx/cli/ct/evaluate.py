@@ -1,17 +1,20 @@
-"""``napari-ptx ct evaluate``: how well the glands of a cohort were found."""
+"""``napari-ptx ct evaluate``: how well the glands, or other structures, of a cohort were found."""
 
 from __future__ import annotations
 
 import json as json_format
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from napari_ptx.cli.show import Json, console, running
+from napari_ptx.ct.errors import CtError
 
 if TYPE_CHECKING:
     from napari_ptx.ct.evaluation_files import Evaluation
+    from napari_ptx.ct.structures import StructureEvaluation
 
 
 def evaluate(
@@ -56,10 +59,29 @@ def evaluate(
     intervals by patient), scans.csv, froc.csv, comparisons.csv (McNemar, Fisher, Holm),
     unions.csv and gains.csv, mistakes.csv, metrics.json, and each figure as SVG and PNG. The
     causes that a reviewer sets in causes.csv are kept when it runs again.
+
+    The prediction of a model of classes ('ct train --classes') is compared with the labels
+    structure by structure instead: structures.csv (Dice, surfaces, volumes, and whether one lies
+    in another, as left in right), summary.csv, metrics.json.
     """  # fmt: skip
     from napari_ptx.ct.evaluation_files import evaluate as run
     from napari_ptx.ct.evaluation_tables import EvaluationSettings
+    from napari_ptx.ct.structures import classes_of, evaluate_structures
 
+    if classes := classes_of(prediction):
+        _only_glands(classes, {"--readings": readings, "--rule": rule, "--threshold": threshold})
+        with running("Evaluating") as progress:
+            compared = evaluate_structures(
+                cohort, prediction, folder,
+                confidence=confidence, replicates=replicates, seed=seed, note=note,
+                figures=figures, progress=progress,
+            )  # fmt: skip
+        if json:
+            typer.echo(json_format.dumps(compared.about, indent=2, allow_nan=False))
+            return
+        show_structures(compared)
+        console().print(f"{len(compared.written)} files in {folder}", highlight=False)
+        return
     settings = EvaluationSettings(rule, name, threshold, confidence, replicates, seed)
     with running("Evaluating") as progress:
         result = run(
@@ -120,6 +142,41 @@ def show(result: Evaluation) -> None:
         _show_together(about["complementarity"], about["config"]["model"])
     for sentence in about["notes"]:
         out.print(f"Note: {sentence}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _only_glands(classes: Mapping[str, object], given: Mapping[str, object]) -> None:
+    if wrong := [name for name, value in given.items() if value is not None]:
+        raise CtError(
+            f"{', '.join(wrong)} {'is' if len(wrong) == 1 else 'are'} for glands, and this "
+            f"prediction is of {', '.join(classes)}; leave it out."
+        )
+
+
+def show_structures(result: StructureEvaluation) -> None:
+    """Print the mean of each measure by structure, and each patient's worst."""
+    about = result.about
+    out = console()
+    if about["note"]:
+        out.print(f"Data: {about['note']}\n", highlight=False, markup=False)
+    names = {"dice": "Dice", "hd95_mm": "HD95 mm", "msd_mm": "MSD mm"}
+    grid(
+        ("Structure", "Measure", "Patients", "Mean",
+         f"{100 * about['config']['confidence']:g}% by patient", "Median", "Range"),
+        [
+            (row["structure"], names[row["measure"]], str(row["patients"]), _number(row["mean"]),
+             limits(row["low"], row["high"]), _number(row["median"]),
+             limits(row["least"], row["most"]))
+            for row in about["summary"]
+        ],
+    )  # fmt: skip
+    wrong = [row for row in about["structures"] if row["taken_for"]]
+    for row in wrong:
+        out.print(
+            f"Patient {row['patient']}: {row['structure']} lies in {row['taken_for']}.",
+            highlight=False, markup=False, soft_wrap=True,
+        )  # fmt: skip
+    if not wrong and len(about["config"]["classes"]) > 1:
+        out.print("No structure was taken for another.\n", highlight=False)
 
 
 def _show_rates(rates: list[dict[str, Any]], rule: str) -> None:
