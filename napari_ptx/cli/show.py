@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -62,3 +62,32 @@ def running(text: str) -> Iterator[Progress]:
             bars.update(task, completed=done, total=total, description=step or text)
 
         yield progress
+
+
+def grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table without lines, numbers to the right."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings):
+        grid.add_column(heading, justify="left" if place == 0 else "right", no_wrap=place > 0)
+    for row in rows:
+        grid.add_row(*(Text(str(cell)) for cell in row))
+    console().print(grid)
+    console().print()
+
+
+def three_digits(value: float | None) -> str:
+    """Write a number with three digits; a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def limits(low: Any, high: Any) -> str:
+    """Write the two limits of an interval; a dash where there is none."""
+    return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
+
+
+def p_value(value: float | None) -> str:
+    """Write a P value with four digits; a dash where there is none."""
+    return "–" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"

@@ -9,6 +9,7 @@ import typer
 
 from napari_ptx.cli import (
     study_adjudication,
+    study_aid,
     study_kits,
     study_protocol,
     study_replay,
@@ -251,5 +252,12 @@ def _state(entry: RoundStatus) -> str:
     return entry.state
 
 
-for more in (study_protocol, study_kits, study_adjudication, study_replay, study_report):
+for more in (
+    study_protocol,
+    study_kits,
+    study_adjudication,
+    study_aid,
+    study_replay,
+    study_report,
+):
     more.register(app)

@@ -118,6 +118,7 @@ def _content(facts: StudyFacts, progress: Progress | None) -> dict[str, Any]:
         "time_pictures": draw_times(facts),
         "agreement": study_agreement.tables(facts),
         "overlap": study_agreement.overlap_table(facts),
+        "aid": study_agreement.aid_tables(facts),
         "pictures": study_agreement.draw(facts, progress),
         "disagreements": study_tables.disagreements_table(facts),
         "decisions": study_tables.decisions_table(facts),
@@ -221,6 +222,10 @@ def _write_tables(facts: StudyFacts, folder: Path) -> None:
         "progress": study_tables.progress_table(facts),
         "times": study_tables.times_table(facts),
     }
+    if facts.aid is not None:
+        frames |= {
+            f"aid_{name}": getattr(facts.aid, name) for name in ("cases", "readers", "pairs")
+        }
     frames |= {
         name: pd.DataFrame(
             [["; ".join(cell) for cell in row] for row in grid.rows], columns=list(grid.headings)

@@ -12,6 +12,7 @@ from napari_ptx.report.page import NONE, Grid, Picture, inline, interval, number
 from napari_ptx.report.study_facts import StudyFacts
 from napari_ptx.report.study_tables import LABELS, texts
 from napari_ptx.study.agreement import Agreement
+from napari_ptx.study.aid_effect import CHANGES
 from napari_ptx.study.comparisons import ENOUGH, EVERYONE, short_names
 
 _MOST_PAIRS = 6  # comparisons of which every measurand of the protocol is drawn
@@ -177,6 +178,57 @@ def overlap_table(facts: StudyFacts) -> Grid | None:
         "Medians with quartiles. HD95: the larger of the two directed 95th percentiles, surfaces "
         "at pixel resolution. Over several frames: Dice of all pixels, distances of the worst.",
     )  # fmt: skip
+
+
+def aid_tables(facts: StudyFacts) -> list[tuple[str, Grid]]:
+    """Say what readers did with the model's outlines, and what that did to their agreement."""
+    found = facts.aid
+    if found is None:
+        return []
+    span = f"Gain, {found.settings['confidence']:.0%} by patient"
+    heads = ("n", "Unaided", "Aided", span)
+
+    def dice(row: Mapping[Any, Any]) -> tuple[tuple[str, ...], ...]:
+        gain = (number(row["gain"]), interval(row["low"], row["high"]))
+        return ((str(row["n"]),), (number(row["before"]),), (number(row["after"]),), gain)
+
+    readers = found.readers.to_dict("records")
+    names = [(f"{row['reader']}, round {row['round']}",) for row in readers]
+    tables = [
+        (
+            "What readers did with the model's outline",
+            Grid(
+                ("Reader", "Cases", *(change.capitalize() for change in CHANGES)),
+                tuple(
+                    (name, *((str(row[key]),) for key in ("cases", *CHANGES)))
+                    for name, row in zip(names, readers, strict=True)
+                ),
+                "Kept: the same pixels as in the locked answer. Taken over: the model's pixels. "
+                "Assessed after all, given up: between an outline and not assessable.",
+            ),
+        ),
+        (
+            "Dice with the model's outline",
+            Grid(
+                ("Reader", *heads),
+                tuple((name, *dice(row)) for name, row in zip(names, readers, strict=True)),
+                "Means, of cases with all three outlines. Nearer to the model is not nearer to "
+                "the truth.",
+            ),
+        ),
+    ]
+    pairs = found.pairs.to_dict("records")
+    if pairs:
+        tables.append((
+            "Dice between readers, unaided and aided",
+            Grid(
+                ("Comparison", *heads),
+                tuple(((row["comparison"],), *dice(row)) for row in pairs),
+                "Means, of cases that both outlined both times. Everything else in this report "
+                "is of the unaided answers.",
+            ),
+        ))  # fmt: skip
+    return tables
 
 
 def draw(facts: StudyFacts, progress: Progress | None = None) -> dict[str, list[Picture]]:

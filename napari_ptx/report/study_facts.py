@@ -14,6 +14,7 @@ import pandas as pd
 from napari_ptx.child import Progress
 from napari_ptx.report.study_decisions import COLUMNS, decision_rows
 from napari_ptx.study.agreement import Agreement, agreement
+from napari_ptx.study.aid_effect import AidEffect, aid_effect
 from napari_ptx.study.history import History
 from napari_ptx.study.pairs import ReadingPair, reading_pairs
 from napari_ptx.study.protocol import Protocol
@@ -39,6 +40,8 @@ class StudyFacts:
         ``None`` where no two readings can be compared; ``why_not`` says why.
     pairs
         Every pair of first readings, held against the protocol's rule.
+    aid
+        What the model's outlines changed; ``None`` where none were shown yet.
     decisions
         With the columns ``study_decisions.COLUMNS``.
     problems, images_checked
@@ -58,6 +61,7 @@ class StudyFacts:
     agreement: Agreement | None
     why_not: str
     pairs: tuple[ReadingPair, ...]
+    aid: AidEffect | None
     decisions: pd.DataFrame
     problems: tuple[Problem, ...]
     images_checked: bool
@@ -170,6 +174,9 @@ def gather(
         compared = agreement(study, replicates=replicates, progress=progress)
     except StudyError as error:
         why_not = str(error)
+    helped = None
+    if study.readings(aided=True):
+        helped = aid_effect(study, replicates=replicates, progress=progress)
     if decisions is None:
         decisions = decision_rows(study.decisions())
     if missing := [name for name in COLUMNS if name not in decisions]:
@@ -187,6 +194,7 @@ def gather(
         agreement=compared,
         why_not=why_not,
         pairs=reading_pairs(study, compared),
+        aid=helped,
         decisions=decisions,
         problems=problems,
         images_checked=images,

@@ -90,7 +90,7 @@ def _plain(table: Any) -> list[dict[str, Any]]:
 
 
 def _show(numbers: BoardNumbers, notes: list[str]) -> None:
-    from napari_ptx.cli.ct.evaluate import grid, limits, p_value
+    from napari_ptx.cli.show import grid, limits, p_value
 
     out = console()
     out.print(f"{numbers.glands} glands of {numbers.patients} patients.\n", highlight=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_ptx.cli.show import Json, console, running
+from napari_ptx.cli.show import Json, console, grid, limits, p_value, running, three_digits
 from napari_ptx.ct.errors import CtError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def show(result: Evaluation) -> None:
         ("Finder", "Rule", "Found", "Sens", f"{level} exact", "by patient"),
         [
             (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
-             f"{row['found']}/{row['of']}", _number(row["sensitivity"]),
+             f"{row['found']}/{row['of']}", three_digits(row["sensitivity"]),
              limits(row["low"], row["high"]), limits(row["cluster_low"], row["cluster_high"]))
             for row in about["sensitivity"] if row["stratum"] == "all"
         ],
@@ -121,8 +121,8 @@ def show(result: Evaluation) -> None:
         ("Finder", "Rule", "FP per scan", "by patient", "PPV", "All found"),
         [
             (row["finder"], row["rule"] if row["rule"] in about["rules"] else "read",
-             _number(row["fp_per_scan"]), limits(row["fp_low"], row["fp_high"]),
-             _number(row["ppv"]), f"{row['all_found']}/{row['patients_with_glands']} patients")
+             three_digits(row["fp_per_scan"]), limits(row["fp_low"], row["fp_high"]),
+             three_digits(row["ppv"]), f"{row['all_found']}/{row['patients_with_glands']} patients")
             for row in about["scans"]
         ],
     )  # fmt: skip
@@ -131,7 +131,7 @@ def show(result: Evaluation) -> None:
         grid(
             ("Pair", "Diff", "by patient", "McNemar", "mid-P", "Holm", "Fisher"),
             [
-                (f"{row['first']} - {row['second']}", _number(row["difference"]),
+                (f"{row['first']} - {row['second']}", three_digits(row["difference"]),
                  limits(row["cluster_low"], row["cluster_high"]), p_value(row["mcnemar_exact"]),
                  p_value(row["mcnemar_mid_p"]), p_value(row["mcnemar_exact_holm"]),
                  p_value(row["fisher"]))
@@ -163,9 +163,9 @@ def show_structures(result: StructureEvaluation) -> None:
         ("Structure", "Measure", "Patients", "Mean",
          f"{100 * about['config']['confidence']:g}% by patient", "Median", "Range"),
         [
-            (row["structure"], names[row["measure"]], str(row["patients"]), _number(row["mean"]),
-             limits(row["low"], row["high"]), _number(row["median"]),
-             limits(row["least"], row["most"]))
+            (row["structure"], names[row["measure"]], str(row["patients"]),
+             three_digits(row["mean"]), limits(row["low"], row["high"]),
+             three_digits(row["median"]), limits(row["least"], row["most"]))
             for row in about["summary"]
         ],
     )  # fmt: skip
@@ -199,38 +199,10 @@ def _show_together(together: dict[str, Any], model: str) -> None:
         ("Added", "to", "Glands", "Gain", "by patient"),
         [
             (gain["added"], " + ".join(gain["to"]), f"{gain['glands']}/{together['glands']}",
-             _number(gain["gain"]), limits(*(gain["cluster_bootstrap"] or (None, None))))
+             three_digits(gain["gain"]), limits(*(gain["cluster_bootstrap"] or (None, None))))
             for gain in together["gains"]
             if len(gain["to"]) == 1 and model in (gain["added"], *gain["to"])
         ],
     )  # fmt: skip
     only = "; ".join(f"{name}: {count}" for name, count in together["only"].items())
     console().print(f"Found by one alone. {only}.\n", highlight=False, markup=False)
-
-
-def grid(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    """Print a table without lines, numbers to the right."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table(box=None, pad_edge=False)
-    for place, heading in enumerate(headings):
-        grid.add_column(heading, justify="left" if place == 0 else "right", no_wrap=place > 0)
-    for row in rows:
-        grid.add_row(*(Text(str(cell)) for cell in row))
-    console().print(grid)
-    console().print()
-
-
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
-def limits(low: Any, high: Any) -> str:
-    """Write the two limits of an interval; a dash where there is none."""
-    return "–" if low is None or high is None else f"{low:.2f} to {high:.2f}"
-
-
-def p_value(value: float | None) -> str:
-    """Write a P value with four digits; a dash where there is none."""
-    return "–" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
