@@ -40,7 +40,9 @@ def kit(
 
     The kit holds nothing else: no other reader, no earlier round, no truth, no names,
     no dates. Until it is merged or withdrawn, that session does not open at the study.
-    The reader opens it with `napari-ptx app A1.ptxkit` and sends it back.
+    Where the protocol shows a model's outlines, they are in it, and are shown once the
+    unaided answer is locked; another program could read them earlier. The reader opens the
+    kit with `napari-ptx app A1.ptxkit` and sends it back.
     """
     from napari_ptx.study import Study
 

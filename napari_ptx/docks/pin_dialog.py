@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_ptx.docks.parts import Dock, button, combo, hint, primary_style
 from napari_ptx.errors import PtxError
@@ -22,11 +22,8 @@ class PinDialog(QDialog):
 
     def __init__(self, parent: Dock, study: Study, reader: str) -> None:
         super().__init__(parent)
-        from napari_ptx.study.pins import PROTECTS
-
         self._study, self._reader = study, reader
         self.setWindowTitle(f"PIN of {reader}")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.pin = _secret(f"PIN of {reader}", "Ask the coordinator to clear it if it is forgotten")
         self.told = hint()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
@@ -34,14 +31,7 @@ class PinDialog(QDialog):
         self.go_on.setStyleSheet(primary_style(parent.theme))
         self.go_on.setDefault(True)
         self.go_on.setEnabled(False)
-        form = QFormLayout()
-        form.addRow(f"PIN of {reader}", self.pin)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.told)
-        layout.addWidget(hint(PROTECTS))
-        layout.addWidget(self.buttons)
-        self.setMinimumWidth(420)
+        _fill(self, {f"PIN of {reader}": self.pin}, self.told, self.buttons)
         self.pin.textChanged.connect(self._typed)
         self.buttons.accepted.connect(self._accepted)
         self.buttons.rejected.connect(self.reject)
@@ -66,11 +56,10 @@ class SetPinDialog(QDialog):
 
     def __init__(self, parent: Dock, study: Study) -> None:
         super().__init__(parent)
-        from napari_ptx.study.pins import PROTECTS, SHORTEST
+        from napari_ptx.study.pins import SHORTEST
 
         self._study, self._shortest = study, SHORTEST
         self.setWindowTitle(f"PINs of {study.name}")
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         people = [name for name in (*study.readers, study.protocol.adjudicator) if name]
         self.reader = combo("Reader", "Whose PIN", *people)
         self.pin = _secret("New PIN", f"At least {SHORTEST} characters")
@@ -88,16 +77,8 @@ class SetPinDialog(QDialog):
         close.setAutoDefault(False)
         close.setDefault(False)
         self.set_button.setDefault(True)
-        form = QFormLayout()
-        form.addRow("Reader", self.reader)
-        form.addRow("New PIN", self.pin)
-        form.addRow("Again", self.again)
-        layout = QVBoxLayout(self)
-        layout.addLayout(form)
-        layout.addWidget(self.told)
-        layout.addWidget(hint(PROTECTS))
-        layout.addWidget(self.buttons)
-        self.setMinimumWidth(420)
+        rows = {"Reader": self.reader, "New PIN": self.pin, "Again": self.again}
+        _fill(self, rows, self.told, self.buttons)
         self.reader.currentTextChanged.connect(self._chosen)
         for line in (self.pin, self.again):
             line.textChanged.connect(self._typed)
@@ -145,3 +126,20 @@ def _secret(name: str, tip: str) -> QLineEdit:
     line.setAccessibleName(name)
     line.setToolTip(tip)
     return line
+
+
+def _fill(
+    dialog: QDialog, rows: dict[str, QWidget], told: QWidget, buttons: QDialogButtonBox
+) -> None:
+    """Lay out the fields, what is said of them, what a PIN protects, and the buttons."""
+    from napari_ptx.study.pins import PROTECTS
+
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setMinimumWidth(420)
+    form = QFormLayout()
+    for name, field in rows.items():
+        form.addRow(name, field)
+    layout = QVBoxLayout(dialog)
+    layout.addLayout(form)
+    for part in (told, hint(PROTECTS), buttons):
+        layout.addWidget(part)

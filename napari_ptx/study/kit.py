@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from napari_ptx.study import amendments
 from napari_ptx.study.database import is_kit
 from napari_ptx.study.desk import Desk
 from napari_ptx.study.rounds import case_states, is_closed
@@ -55,7 +56,8 @@ class Kit:
         store = Store.open(self.path)
         try:
             with store.read() as db:
-                states = list(case_states(db, 1).values())
+                aided = amendments.in_force(db).design == "aided"
+                states = list(case_states(db, 1, aided=aided).values())
         finally:
             store.close()
         return states.count("finished"), len(states)

@@ -5,6 +5,9 @@ A kit is therefore a new database of the same schema, into which only that goes 
 session at the study's own desk may see: the worklist under its codes, the pixels, and
 what the session's chains hang on.
 
+Of a study that shows a model's outlines, the kit holds those of its cases: the program shows
+them once the unaided answer is locked, as at the study's own desk.
+
 A session that has begun takes its own strokes with it: they are this reader's work in
 this session, and somebody who has begun at the clinic may go on at home. A session with
 imported readings is refused: an import names files, and what it says is part of its hash.
@@ -26,6 +29,7 @@ from sqlalchemy.orm import Session, joinedload
 from napari_ptx.child import Progress
 from napari_ptx.image.masking import masked
 from napari_ptx.study import chain, kit_pixels, kits, ledger, opening
+from napari_ptx.study.create import AID
 from napari_ptx.study.database import mark_as_kit
 from napari_ptx.study.ledger import SessionKey
 from napari_ptx.study.protocol import Protocol
@@ -42,6 +46,7 @@ from napari_ptx.study.tables import (
     SessionRow,
     StrokeRow,
     StudyRow,
+    TruthRow,
 )
 from napari_ptx.study.times import Clock
 from napari_ptx.study.types import StudyError
@@ -52,7 +57,7 @@ if TYPE_CHECKING:
 NAME = "Reader's kit"
 """The name of the study in a kit: its own could tell where and when it was made."""
 
-_KEPT = ("idle_seconds", "ask_seen", "mask_text")
+_KEPT = ("design", "idle_seconds", "ask_seen", "mask_text")
 """What a session needs of the protocol. Everything else stays at its default."""
 
 
@@ -69,11 +74,6 @@ def make_kit(
 ) -> int:
     """Make a kit and give the number of its cases; see ``Study.make_kit``."""
     _check_target(path)
-    if study.protocol.design != "independent":
-        raise StudyError(
-            "A kit holds no model's outlines: sessions of a study that is read with a model's aid "
-            "are read at the study itself."
-        )
     with store.read() as db:
         key = ledger.session_key(db, reader, round)
     lock = store.lock(key.id)
@@ -127,8 +127,18 @@ def seal(db: Session) -> str:
     pixels = {row.image_id: row.about for row in db.execute(
         select(PixelsRow.image_id, PixelsRow.about)
     )}  # fmt: skip
+    aids = {
+        row.name: row.value
+        for row in db.execute(
+            select(CaseRow.name, TruthRow.value)
+            .join(TruthRow, TruthRow.case_id == CaseRow.id)
+            .where(TruthRow.name == AID)
+        )
+    }
     return chain.sha256(
         {
+            # Only where there are any: a kit without stays what it was.
+            **({"aids": aids} if aids else {}),
             "study": _values(study, "id"),
             "readers": list(db.scalars(select(ReaderRow.name))),
             "sessions": list(db.scalars(select(SessionRow.round))),
@@ -195,7 +205,7 @@ def _build(
             with kit.write() as db:
                 _fill_frame(db, study.protocol, key, uid, at)
                 for place, row in enumerate(worklist, start=1):
-                    _fill_case(db, study, row, place)
+                    _fill_case(db, source, study, row, place)
                     if progress is not None:
                         progress(place, len(worklist), f"Packing image {place} of {len(worklist)}")
                 _fill_work(db, source, key, [row.id for row in worklist])
@@ -238,7 +248,7 @@ def _fill_frame(db: Session, protocol: Protocol, key: SessionKey, uid: str, at: 
     ledger.add_event(db, "opened", at, reader=key.reader, round=key.round)
 
 
-def _fill_case(db: Session, study: Study, row: AssignmentRow, place: int) -> None:
+def _fill_case(db: Session, source: Session, study: Study, row: AssignmentRow, place: int) -> None:
     """Add one case under its code, in the order of the worklist, with its pixels."""
     known = row.image
     image = study.image(known.case.name)
@@ -248,6 +258,11 @@ def _fill_case(db: Session, study: Study, row: AssignmentRow, place: int) -> Non
     case = CaseRow(id=place, name=row.code, patient=row.code, extra="{}", images=[copy])
     db.add(case)
     db.flush()  # the pixels refer to it
+    aid = source.scalar(
+        select(TruthRow.value).where(TruthRow.case_id == known.case_id, TruthRow.name == AID)
+    )
+    if aid is not None:
+        db.add(TruthRow(case_id=place, name=AID, value=aid))
     db.add(kit_pixels.pack(image, place))
     db.flush()
     db.expunge_all()  # one image in memory at a time

@@ -19,7 +19,7 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session, joinedload
 
 from napari_ptx.child import Progress
-from napari_ptx.study import chain, kit_pixels, kits, ledger
+from napari_ptx.study import amendments, chain, kit_pixels, kits, ledger
 from napari_ptx.study.database import is_kit
 from napari_ptx.study.kit_making import copy_values, seal
 from napari_ptx.study.ledger import SessionKey
@@ -303,4 +303,5 @@ def _add_end(
 
 
 def _finished(db: Session, key: SessionKey) -> int:
-    return list(case_states(db, key.id).values()).count("finished")
+    aided = amendments.in_force(db).design == "aided"
+    return list(case_states(db, key.id, aided=aided).values()).count("finished")

@@ -52,11 +52,7 @@ def verify(
         problems += _events(db)
         study_hash = db.scalars(select(StudyRow.hash)).one()
         problems += _adjudications(db, study_hash)
-        aided = _aided(db)
-        aids = {
-            row.case_id: row.value
-            for row in db.scalars(select(TruthRow).where(TruthRow.name == "aid"))
-        }
+        aided, aids = _aided(db), _aids(db)
         for done, row in enumerate(sessions):
             session = _Session(db, row, study_hash, aided, aids)
             if progress is not None:
@@ -102,9 +98,9 @@ def session_problems(db: Session) -> Iterator[Problem]:
     """
     yield from _events(db)
     study_hash = db.scalars(select(StudyRow.hash)).one()
+    aided, aids = _aided(db), _aids(db)
     for row in _sessions(db):
-        # A study that shows a model's outlines makes no kits.
-        yield from _Session(db, row, study_hash, False, {}).problems()
+        yield from _Session(db, row, study_hash, aided, aids).problems()
 
 
 def _study(db: Session, sessions: list[SessionRow]) -> Iterator[Problem]:
@@ -132,6 +128,12 @@ def _aided(db: Session) -> bool:
         return amendments.original(db).design == "aided"
     except StudyError:  # damaged: the study's hash says so
         return False
+
+
+def _aids(db: Session) -> dict[int, str]:
+    """Give the model's outlines by the id of the case."""
+    rows = db.scalars(select(TruthRow).where(TruthRow.name == "aid"))
+    return {row.case_id: row.value for row in rows}
 
 
 def _sessions(db: Session) -> list[SessionRow]:
