@@ -129,3 +129,33 @@ def test_an_aided_session(hands_at: Callable[[Path], Hands], aided_file: Path) -
     hands.hub.close_desk()
     assert [r.recalled for r in hands.hub.study.readings("B", 2)] == [True]
     assert hands.hub.study.verify() == ()
+
+
+@pytest.mark.once
+def test_an_aided_kit_in_the_window(
+    hands_at: Callable[[Path], Hands], aided_file: Path, tmp_path: Path
+) -> None:
+    kit = tmp_path / "A1.ptxkit"
+    with Study.open(aided_file) as study:
+        study.make_kit("A", 1, kit)
+    hands = hands_at(aided_file)
+    hands.hub.close_study()
+    assert hands.hub.open_kit(kit) is not None
+    hands.wait_for_case()
+    for number in range(3):
+        assert hands.session.drawing.aid == ()
+        hands.drag(ellipse(120, 160, 30, 40))
+        hands.key(ENTER)
+        if hands.session.draft.aid:
+            assert hands.session.drawing.aid
+            hands.key("m")
+        if number < 2:
+            hands.finish()
+    hands.key(ENTER)
+    assert hands.session.desk.progress == (3, 3)
+    hands.hub.close_desk()
+    with Study.open(aided_file) as study:
+        assert study.merge([kit])[0].finished == 3
+        helped = study.readings("A", aided=True)
+        assert sum(r.outlines == study.aid(r.case) for r in helped) == 2
+        assert study.verify() == ()
