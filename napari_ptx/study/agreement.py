@@ -7,7 +7,6 @@ Bland-Altman, and masks by overlap.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from napari_ptx.child import Progress
+from napari_ptx.learn.results import plain
 from napari_ptx.roi import MEASURANDS
 from napari_ptx.stats import BlandAltman
 from napari_ptx.stats.bootstrap import FEW_CLUSTERS
@@ -142,15 +142,19 @@ class Agreement:
 
     def to_json(self) -> dict[str, Any]:
         """Give everything but the single values, with ``None`` for what is undefined."""
-        return {
-            "inter": _records(self.inter),
-            "intra": _records(self.intra),
-            "unrecalled": _records(self.unrecalled),
-            "overlap": {"summary": _records(self.summary()), "cases": _records(self.overlap)},
+        made: dict[str, Any] = plain({
+            "inter": self.inter.to_dict("records"),
+            "intra": self.intra.to_dict("records"),
+            "unrecalled": self.unrecalled.to_dict("records"),
+            "overlap": {
+                "summary": self.summary().to_dict("records"),
+                "cases": self.overlap.to_dict("records"),
+            },
             "outlook": [vars(one) for one in self.outlook],
             "settings": self.settings,
-            "notes": list(self.notes),
-        }
+            "notes": self.notes,
+        })  # fmt: skip
+        return made
 
     @property
     def _sessions(self) -> dict[str, steps.Comparison]:
@@ -303,15 +307,3 @@ def _notes(
             f"The bootstrap by patient has {min(patients)} patients in the smallest comparison; "
             f"below {FEW_CLUSTERS} its interval tends to be too narrow."
         )
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Give the rows as plain values; NaN and infinity, which JSON lacks, as None."""
-    return [
-        {str(key): None if _undefined(value) else value for key, value in record.items()}
-        for record in table.to_dict("records")
-    ]
-
-
-def _undefined(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from napari_ptx.cli.root import run
 from napari_ptx.image.cohort import read_cohort
 from napari_ptx.study import Protocol, Study, StudyError
 from napari_ptx.study.agreement import Agreement, agreement
+from tests.study.make import Clock, square, write_images
 
 READERS = tuple(f"Person{number}" for number in range(1, 6))
 TOOLS = ("Amira", "ImageJ")
@@ -216,3 +218,22 @@ def test_the_same_outlines_agree_perfectly_and_pairs_give_the_values(small: Stud
     pairs = result.pairs("A – B", "area")
     assert list(pairs["first"]) == [float(masks[case].sum()) for case in pairs["case"]]
     assert list(pairs["first"]) == list(pairs["second"])
+
+
+def test_areas_that_do_not_vary_are_told_and_written(
+    tmp_path: Path, clock: Clock, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without variation an ICC of 0 has no limits: JSON has no number for that."""
+    protocol = Protocol(readers=("A", "B"))
+    table = write_images(tmp_path, 4)
+    study = Study.create(tmp_path / "same.ptx", table, protocol, clock=clock)
+    for reader, size in (("A", 8), ("B", 9)):
+        with study.desk(reader, 1) as desk:
+            for case in desk.cases:
+                desk.record(case.index, [square(10, 12, size)], "freehand")
+                desk.finish(case.index)
+    assert run(["agreement", str(study.path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["outlook"][0]
+    assert (told["icc"], told["low"], told["more"]) == (0, None, None)
+    assert run(["study", "report", str(study.path), "-o", str(tmp_path / "report")]) == 0
+    assert (tmp_path / "report/report.html").is_file()
