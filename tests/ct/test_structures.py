@@ -18,6 +18,8 @@ from napari_ptx.ct.predictions import Predictions, write_label_map, write_predic
 from napari_ptx.ct.structures import classes_of, evaluate_structures
 from tests.ct.make import NOTE, SPACING, ball, volume
 
+pytestmark = pytest.mark.once
+
 RIGHT, LEFT = (11, 20, 9), (11, 20, 30)
 SETTINGS = ModelSettings(classes={"right": (3,), "left": (4, 5)})
 

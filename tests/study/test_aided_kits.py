@@ -12,6 +12,8 @@ from napari_ptx.study import Kit, Protocol, Study, StudyError
 from tests.study.make import Clock, square, write_images
 from tests.study.test_kit_canaries import contents, encodings
 
+pytestmark = pytest.mark.once
+
 MODEL = square(20, 20, 6)
 
 
