@@ -134,8 +134,11 @@ class TrainConfig:
     shift
         By how many mm the later phases are shifted at random against the first.
     turn
-        By how many degrees patches are turned at random; no patch is ever mirrored,
-        because side is a clinical fact.
+        By how many degrees patches are turned at random.
+    mirror
+        Pairs of classes that are each other's mirror image, as right and left parotid: half of
+        the patches are then mirrored from left to right, and the two exchanged. Without pairs
+        no patch is ever mirrored, because side is a clinical fact.
     validate_every
         Epochs between validations; the last is always validated. A training of so many
         minutes is validated a dozen times instead.
@@ -165,6 +168,7 @@ class TrainConfig:
     phase_dropout: float = 0.25
     shift: float = 1.5
     turn: float = 10.0
+    mirror: tuple[tuple[str, str], ...] = ()
     validate_every: int = 2
     validate_on: int = 8
     precision: str = "auto"
@@ -194,10 +198,29 @@ class TrainConfig:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise CtError(f"{name} is {value}; give a number from {low:g} to {high:g}.")
+        self._check_mirror()
+
+    def _check_mirror(self) -> None:
+        classes = self.model.classes
+        named = [name for pair in self.mirror for name in dict.fromkeys(pair)]
+        if unknown := [name for name in named if name not in classes]:
+            raise CtError(
+                f"There is no class {', '.join(unknown)} to mirror; the classes are "
+                f"{', '.join(classes)}."
+            )
+        if self.mirror and sorted(named) != sorted(classes):
+            raise CtError(
+                "Every class must stand in one pair to be mirrored, since a mirrored patch has "
+                "them all; a structure in the middle is its own pair (cord:cord)."
+            )
+        for one, other in self.mirror:
+            if len(classes[one]) != len(classes[other]):
+                raise CtError(f"{one} and {other} must have as many label values to be mirrored.")
 
     def to_json(self) -> dict[str, Any]:
         """Give plain values for a JSON file."""
-        return _plain(self) | {"model": self.model.to_json()}
+        pairs = [list(pair) for pair in self.mirror]
+        return _plain(self) | {"model": self.model.to_json(), "mirror": pairs}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> TrainConfig:
@@ -212,8 +235,10 @@ class TrainConfig:
         if "model" in made:
             made["model"] = ModelSettings.from_json(values["model"])
         try:
+            if "mirror" in made:
+                made["mirror"] = tuple((str(one), str(other)) for one, other in made["mirror"])
             return cls(**made)
-        except TypeError:
+        except (TypeError, ValueError):
             raise CtError(f"The settings of a training cannot be {dict(values)!r}.") from None
 
 

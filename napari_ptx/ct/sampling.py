@@ -76,6 +76,8 @@ def draw_patch(
         )
     labels = torch.from_numpy(cut(case.labels, start, settings.patch, 0).astype(np.int64))
     volume = normalise(hu, case.present, settings.window)
+    if config.mirror and generator.random() < 0.5:
+        volume, labels = mirrored(volume, labels, config)
     volume, labels = _turned(volume, labels, config, generator)
     volume = _altered(volume, case.present, config, generator)
     return volume, one_hot(labels, settings), labels
@@ -103,6 +105,18 @@ def one_hot(labels: Tensor, settings: ModelSettings) -> Tensor:
             hit = torch.isin(labels, torch.tensor(values, device=labels.device))
         maps.append(hit)
     return torch.stack(maps).float()
+
+
+def mirrored(volume: Tensor, labels: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """Mirror a patch from left to right, and exchange the classes that change sides."""
+    swapped = labels.flip(-1)
+    values = swapped.clone()
+    classes = config.model.classes
+    for one, other in config.mirror:
+        for first, second in zip(classes[one], classes[other], strict=True):
+            values[swapped == first] = second
+            values[swapped == second] = first
+    return volume.flip(-1), values
 
 
 def cut(

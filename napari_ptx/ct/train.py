@@ -236,6 +236,9 @@ def _check_same(folder: Path, config: TrainConfig, inputs: dict[str, str]) -> No
         held = json.loads((folder / "configs/train.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         held = {}
+    known = held.get("config")
+    # A setting that came later had its default.
+    held["config"] = TrainConfig.from_json(known).to_json() if known else None
     for name, mine in (("config", config.to_json()), ("inputs", inputs)):
         if held.get(name) != mine:
             what = "settings" if name == "config" else "images"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from napari_ptx.ct.config import ModelSettings, TrainConfig
 from napari_ptx.ct.data import Exam, load_volume, read_exams, samples
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.network import ABSENT
-from napari_ptx.ct.sampling import draw_centre, draw_kind, draw_patch, normalise, one_hot
+from napari_ptx.ct.sampling import draw_centre, draw_kind, draw_patch, mirrored, normalise, one_hot
 from napari_ptx.image import CohortError
 from napari_ptx.image.grid import Grid
 
@@ -206,3 +207,63 @@ def test_confounders_are_those_that_the_anatomy_names(tmp_path):
     write_case(tmp_path / "case", volume, TINY.model, exam)
     spots = read_case(tmp_path / "case").spots["confounder"]
     assert {int(anatomy[tuple(spot)]) for spot in spots} == {5, 7}
+
+
+def paired(**how: object) -> TrainConfig:
+    settings = ModelSettings(
+        phases=("plain",), spacing=SPACING, patch=(16, 16, 16),
+        classes={"right": (3,), "left": (4,), "cord": (2,)},
+    )  # fmt: skip
+    return TrainConfig(model=settings, **how)  # type: ignore[arg-type]
+
+
+def test_a_mirrored_patch_has_its_sides_exchanged():
+    config = paired(mirror=(("right", "left"), ("cord", "cord")))
+    labels = torch.zeros((4, 4, 8), dtype=torch.int64)
+    labels[0, 0, 1], labels[1, 1, 6], labels[2, 2, 5] = 3, 4, 2
+    volume = torch.arange(4 * 4 * 8, dtype=torch.float32).reshape(1, 4, 4, 8)
+    turned, swapped = mirrored(volume, labels, config)
+    assert torch.equal(turned, volume.flip(-1))
+    # What was the right one on the right is the left one on the left.
+    assert (swapped[0, 0, 6], swapped[1, 1, 1], swapped[2, 2, 2]) == (4, 3, 2)
+    assert int((swapped > 0).sum()) == 3
+    back = mirrored(turned, swapped, config)
+    assert torch.equal(back[0], volume)
+    assert torch.equal(back[1], labels)
+
+
+def test_half_of_the_patches_are_mirrored_where_the_settings_say_so():
+    labels = np.zeros((16, 16, 16), np.int16)
+    labels[8, 8, 2], labels[8, 8, 11] = 3, 4
+    places = np.argwhere(labels).astype(np.int32)
+    case = Case(
+        "a", "a", np.zeros((1, 16, 16, 16), np.int16), (True,), labels,
+        {"gland": places[:0], "confounder": places[:0], "anywhere": np.full((1, 3), 8, np.int32)},
+        labels[tuple(places.T)], Grid((16, 16, 16), SPACING, (0.0, 0.0, 0.0), ()),
+    )  # fmt: skip
+    quiet = {"near": 0.0, "confounders": 0.0, "turn": 0.0}
+    for pairs, share in ((((("right", "left")), ("cord", "cord")), 0.5), ((), 0.0)):
+        config = paired(mirror=pairs, **quiet)
+        found = []
+        for seed in range(200):
+            _, target, _ = draw_patch([case], config, np.random.default_rng(seed))
+            # The right one stays on the right, in a mirrored patch as well.
+            (right,), (left,) = (np.argwhere(target[i].numpy())[:, 2] for i in (0, 1))
+            assert right < left
+            found.append(right == 16 - 1 - 11)
+        assert np.mean(found) == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [((("right", "top"),), "no class top"), ((("right", "left"),), "Every class must stand")],
+)
+def test_what_cannot_be_mirrored_is_refused(pairs, words):
+    with pytest.raises(CtError, match=words):
+        paired(mirror=pairs)
+
+
+def test_pairs_survive_a_file():
+    config = paired(mirror=(("right", "left"), ("cord", "cord")))
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    assert TrainConfig.from_json({"base": 8}).mirror == ()

@@ -34,6 +34,23 @@ def whole_numbers(text: str, option: str) -> tuple[int, int, int]:
     return int(x), int(y), int(z)
 
 
+def pairs_of(text: str) -> tuple[tuple[str, str], ...]:
+    """Read "right:left,...".
+
+    Raises
+    ------
+    CtError
+        It cannot be read so.
+    """
+    pairs = []
+    for part in text.split(","):
+        names = tuple(name.strip() for name in part.split(":"))
+        if len(names) != 2 or not all(names):
+            raise CtError(f"--mirror is {text!r}; give pairs of classes: right:left.")
+        pairs.append((names[0], names[1]))
+    return tuple(pairs)
+
+
 def classes_of(text: str) -> dict[str, tuple[int, ...]]:
     """Read "right=3,left=4"; "vessels=5+6" takes two values as one class.
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_ptx.cli.ct.options import classes_of, numbers, whole_numbers
+from napari_ptx.cli.ct.options import classes_of, numbers, pairs_of, whole_numbers
 from napari_ptx.cli.show import Json, console, running
 
 
@@ -66,6 +66,14 @@ def train(
             "label is a gland.",
         ),
     ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME:NAME,...",
+            help="Classes that are each other's mirror image (right:left): half of the patches are "
+            "mirrored, and the two exchanged.",
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="So many epochs.")] = 200,
     minutes: Annotated[
         float, typer.Option(min=0, help="So many minutes, in place of epochs.")
@@ -119,6 +127,7 @@ def train(
         folds=folds,
         fold=fold,
         lr=lr,
+        mirror=() if mirror is None else pairs_of(mirror),
         precision=precision.value,
         note=note,
         seed=seed,
