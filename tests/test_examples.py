@@ -59,6 +59,7 @@ def test_study_in_code(tmp_path: Path) -> None:
     assert (tmp_path / "study_in_code" / "study.ptx").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     importlib.util.find_spec("napari") is None or not has_screen(),
     reason="needs napari and a screen",

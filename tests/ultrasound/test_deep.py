@@ -133,7 +133,7 @@ class Killed(BaseException):
     """Ends a training between two steps, as a kill does."""
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e9])
+@pytest.mark.parametrize("seconds", [0.0, pytest.param(1e9, marks=pytest.mark.slow)])
 def test_an_interrupted_training_goes_on_as_if_nothing_had_been(tmp_path, monkeypatch, seconds):
     monkeypatch.setattr(deep_fit, "CHECKPOINT_SECONDS", seconds)
     train, validation = make_crops(16, 1), make_crops(8, 2)

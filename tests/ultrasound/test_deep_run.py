@@ -125,6 +125,7 @@ def test_one_open_image_without_roi_or_clinical_column_is_refused(
     assert 0 < answer["clinical"][0] < 1
 
 
+@pytest.mark.slow
 def test_one_open_image_gets_the_crop_of_the_training(cohort: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(PARAMS)
     how = {"params": str(tmp_path / "params.yaml"), "normalise": "lesion", "mode": "spacing"}

@@ -208,6 +208,7 @@ def test_every_tab_has_its_figure(opened: ComparisonDock, tmp_path: Path, qtbot)
         assert path.read_bytes().startswith(start)
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_everything_is_saved_by_the_primary_button(
     dock: ComparisonDock, hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot

@@ -41,6 +41,7 @@ def lines(viewer: Viewer) -> list[Shapes]:
     return [layer for layer in viewer.layers if isinstance(layer, Shapes)]
 
 
+@pytest.mark.once
 def test_a_reading_plays_on_its_image_and_is_gone_in_a_session(
     viewer: Viewer, hub: Hub, study_file: Path, qtbot, tmp_path: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_the_study_and_the_agreement_dock_lead_to_it(
     assert dock.page.case == "case-3"
 
 
+@pytest.mark.once
 def test_images_that_were_moved_are_found_from_the_study_dock(
     hub: Hub, study_file: Path, qtbot, told: list[str]
 ) -> None:

@@ -157,6 +157,7 @@ def test_a_sealed_round_asks_for_a_reason_and_records_it(
     assert hub.study.status().of("B", 2).early_reason == "the reader leaves the hospital"
 
 
+@pytest.mark.once
 def test_what_cannot_be_read_cannot_be_started(
     dock: StudyDock, hub: Hub, study_file: Path, new_study_file: Path
 ) -> None:
@@ -269,6 +270,7 @@ def test_import_asks_whose_readings_and_shows_them(
     assert dock.page.table.item(2, 2).data(Qt.ItemDataRole.UserRole) == (1, 6)
 
 
+@pytest.mark.once
 def test_bad_rows_are_all_told(
     dock: StudyDock, hub: Hub, new_study_file: Path, tmp_path: Path, qtbot, told: list[str]
 ) -> None:
@@ -282,6 +284,7 @@ def test_bad_rows_are_all_told(
     assert hub.study.readings() == ()
 
 
+@pytest.mark.once
 def test_the_demo_is_made_once_and_opened(
     dock: StudyDock, hub: Hub, study_file: Path, monkeypatch: pytest.MonkeyPatch, qtbot
 ) -> None:
@@ -412,6 +415,7 @@ def test_a_protocol_is_amended_and_a_pin_is_asked(
     qtbot.wait(50)
 
 
+@pytest.mark.once
 def test_pins_are_set_and_cleared_one_after_the_other(
     hub: Hub, new_study_file: Path, qtbot
 ) -> None:

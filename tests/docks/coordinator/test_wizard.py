@@ -87,6 +87,7 @@ def test_a_folder_becomes_a_study_in_three_pages(
     assert (tmp_path / "made.cohort.csv").is_file()
 
 
+@pytest.mark.once
 def test_a_cohort_table_is_checked_before_anything_is_made(
     wizard: StudyWizard, images: Path, tmp_path: Path, qtbot
 ) -> None:
@@ -108,6 +109,7 @@ def test_a_cohort_table_is_checked_before_anything_is_made(
     assert not wizard.images.isComplete()
 
 
+@pytest.mark.once
 def test_each_image_of_a_flat_folder_is_a_patient_and_the_wizard_says_so(
     wizard: StudyWizard, tmp_path: Path, qtbot
 ) -> None:
@@ -119,6 +121,7 @@ def test_each_image_of_a_flat_folder_is_a_patient_and_the_wizard_says_so(
     assert [shown.item(row, 0).text() for row in range(shown.rowCount())] == ["scan0", "scan1"]
 
 
+@pytest.mark.once
 def test_an_image_that_cannot_be_read_stops_the_making_and_is_named(
     wizard: StudyWizard, hub: Hub, images: Path, tmp_path: Path, qtbot
 ) -> None:
@@ -252,6 +255,7 @@ def test_the_wizard_fits_a_small_screen(wizard: StudyWizard) -> None:
     assert isinstance(wizard.parent(), QWidget)
 
 
+@pytest.mark.once
 def test_what_could_unblind_is_told_before_the_study_is_made(
     wizard: StudyWizard, images: Path, qtbot
 ) -> None:

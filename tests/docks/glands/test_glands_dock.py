@@ -37,6 +37,7 @@ def decisions(dock: GlandsDock) -> list[tuple[str, str, object, str]]:
     return [(d.kind, d.subject, d.value, d.who) for d in dock.desk.record.decisions]
 
 
+@pytest.mark.once
 def test_a_patient_is_decided_on_with_the_keys(opened: GlandsDock, viewer: Viewer, qtbot) -> None:
     dock, page = opened, opened.page
     assert page.table.rowCount() == 3
@@ -205,6 +206,7 @@ def test_masks_are_drawn_in_copies_and_a_missed_gland_is_added(
     assert set(np.unique(read_image(out / "reviewed" / "P1_reviewed.nii.gz").pixels)) == {0, 1}
 
 
+@pytest.mark.once
 def test_places_and_truth_on_the_picture_of_the_neck(opened: GlandsDock, qtbot) -> None:
     dock, neck = opened, opened.page.neck
     qtbot.keyClick(dock.page.table, D)

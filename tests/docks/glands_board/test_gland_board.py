@@ -103,6 +103,7 @@ def test_truth_is_decided_and_taken_back_and_the_model_is_not(board: GlandBoard)
     assert "follows its candidates" in board.said.text()
 
 
+@pytest.mark.once
 def test_the_model_follows_threshold_and_review(board: GlandBoard) -> None:
     def found() -> int:
         return {one.name: one.sensitivity.found for one in board.results.numbers.finders}["model"]
@@ -157,6 +158,7 @@ def test_an_ectopic_site_gets_a_row(board: GlandBoard) -> None:
     assert cell(board, place, "MIBI") == "+ !"  # the cohort has no gland there
 
 
+@pytest.mark.once
 def test_import_numbers_and_export_are_those_of_an_evaluation(
     board: GlandBoard, cohort: Path, tmp_path: Path, qtbot, told: list[str]
 ) -> None:
@@ -184,6 +186,7 @@ def test_import_numbers_and_export_are_those_of_an_evaluation(
     assert QApplication.clipboard().text().startswith("finder\tfound\tof")
 
 
+@pytest.mark.once
 def test_the_upset_is_drawn_in_both_themes_and_saved(
     board: GlandBoard, tmp_path: Path, qtbot
 ) -> None:

@@ -28,6 +28,7 @@ def opened(dock: PhasesDock, folder: Path, qtbot) -> PhasesDock:
     return dock
 
 
+@pytest.mark.once
 def test_phases_are_registered_and_looked_at_in_every_way(
     dock: PhasesDock, viewer: Viewer, made_phases: Path, qtbot
 ) -> None:

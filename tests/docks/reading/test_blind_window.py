@@ -135,6 +135,7 @@ def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
     return viewer
 
 
+@pytest.mark.once
 def test_a_session_at_the_study(
     viewer: Viewer, study_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

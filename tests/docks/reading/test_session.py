@@ -361,6 +361,7 @@ def test_freehand_does_not_depend_on_zoom(hands: Hands) -> None:
     assert hands.session.draft.view["zoom"] == pytest.approx(hands.session.drawing.zoom, rel=0.01)
 
 
+@pytest.mark.once
 def test_a_session_can_be_left_and_resumed(
     hands_at: Callable[[Path], Hands], study_file: Path
 ) -> None:
@@ -412,6 +413,7 @@ def test_the_second_round_has_another_order_and_fresh_codes(
     assert set(second) <= set(recorded(study_file, "A", 1))
 
 
+@pytest.mark.once
 def test_the_last_case_leads_back_to_what_was_left_out(hands: Hands) -> None:
     for _ in range(CASES - 1):
         hands.key(Qt.Key.Key_PageDown)

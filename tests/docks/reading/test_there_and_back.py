@@ -65,6 +65,7 @@ def test_closing_the_window_with_a_line_in_hand_loses_only_that_line(
         assert study.verify() == ()
 
 
+@pytest.mark.once
 def test_closing_the_window_at_the_moment_of_release_keeps_the_stroke(
     hands_at: Callable[[Path], Hands], study_file: Path
 ) -> None:
