@@ -2,7 +2,7 @@
 
 Changes go in through SQL, with the guards down, and straight into the file. A byte of
 the file counts where it is of a row: where what the three tables hold has changed, or
-cannot be read any more.
+cannot be read any more. Where SQLite cannot even follow its pages, opening says so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from napari_ptx.study import Study
+from napari_ptx.study import Study, StudyError
 from tests.study.test_verify import original, tampering  # noqa: F401 - the fixture
 
 TABLES = ("strokes", "readings", "events")
@@ -102,6 +102,7 @@ def changes_found(folder: Path, scratch: Path, count: int, seed: int) -> list[st
     path, dice = scratch / "study.ptx", random.Random(seed)
     where = pages(path)
     missed = []
+    refused = 0
     for number in range(count):
         shutil.copy(folder / path.name, path)
         if number % 3:
@@ -109,11 +110,20 @@ def changes_found(folder: Path, scratch: Path, count: int, seed: int) -> list[st
                 what = change_by_sql(study, dice)
         else:
             what = change_a_byte(path, dice, where)
-        with Study.open(path) as study:
-            if not study.verify():
-                missed.append(what)
+        try:
+            with Study.open(path) as study:
+                found = bool(study.verify())
+        except StudyError as error:
+            # SQLite itself cannot follow its pages: nobody reads on in such a file.
+            if "is damaged; take the newest copy" not in error.message:
+                raise
+            found = True
+            refused += 1
+        if not found:
+            missed.append(what)
         for rest in path.parent.glob("study.ptx-*"):
             rest.unlink()
+    print(f"\n{count} changes: {count - len(missed)} found, of which {refused} when opened")
     return missed
 
 
