@@ -28,6 +28,7 @@ from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.space import SLOTS
 from napari_ptx.ct.tables import number, read_rows, stop, whole
 from napari_ptx.image import Image, read_image, write_nifti
+from napari_ptx.learn.results import plain
 
 FORMAT = "napari-ptx ct prediction 1"
 EXAMINED = ("patient", "examined_fraction", "region")
@@ -171,7 +172,7 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
             others = [column for column in table.columns if column not in columns]
             table.reindex(columns=[*columns, *others]).to_csv(place / name, index=False)
             written.append(place / name)
-        text = json.dumps(_plain({"format": FORMAT, **predictions.about}), indent=2)
+        text = json.dumps(plain({"format": FORMAT, **predictions.about}), indent=2)
         (place / "prediction.json").write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise CtError(
@@ -280,16 +281,3 @@ def _read_candidates(path: Path, patients: set[str]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     measures = [name for name in COLUMNS if name not in (*_TEXT, "candidate")]
     return table.astype({**dict.fromkeys(measures, float), "candidate": int})
-
-
-def _plain(value: Any) -> Any:
-    """Give what JSON has: NaN becomes null, numbers of numpy become numbers."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(one) for one in value]
-    if isinstance(value, (np.integer, np.floating, np.bool_)):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return str(value) if isinstance(value, Path) else value

@@ -230,25 +230,21 @@ def _place(
 def _summary(
     table: pd.DataFrame, confidence: float, replicates: int, seed: int
 ) -> Iterator[dict[str, Any]]:
-    from napari_ptx.stats import cluster_bootstrap
+    from napari_ptx.stats import cluster_mean
 
     by_patient = table.groupby("patient", sort=False)[list(MEASURES)].mean().reset_index()
     parts = [(name, rows) for name, rows in table.groupby("structure", sort=False)]
     for name, rows in [(ALL, by_patient), *parts]:
         for measure in MEASURES:
             values = rows[measure].to_numpy(dtype=float)
-            row = {"structure": name, "measure": measure, "patients": len(values),
-                   "mean": values.mean(), "low": np.nan, "high": np.nan,
-                   "median": np.median(values), "least": values.min(),
-                   "most": values.max()}  # fmt: skip
-            if len(values) > 1 and np.isfinite(values).all():
-                found = cluster_bootstrap(
-                    lambda some: np.nanmean(some, axis=1), values,
-                    clusters=rows["patient"], replicates=replicates, seed=seed,
-                    confidence=confidence, vectorised=True,
-                )  # fmt: skip
-                row |= {"low": float(found.low), "high": float(found.high)}
-            yield row
+            mean, low, high = cluster_mean(
+                values, rows["patient"], replicates=replicates, seed=seed, confidence=confidence
+            )
+            yield {
+                "structure": name, "measure": measure, "patients": len(values), "mean": mean,
+                "low": low, "high": high, "median": np.median(values), "least": values.min(),
+                "most": values.max(),
+            }  # fmt: skip
 
 
 def _draw(folder: Path, table: pd.DataFrame, note: str) -> None:

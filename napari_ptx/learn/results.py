@@ -98,14 +98,16 @@ def write_results(
 
 
 def plain(value: Any) -> Any:
-    """Give what JSON has: what is undefined or infinite is null."""
+    """Give what JSON has: what is undefined or infinite is null, a path its text."""
     if isinstance(value, Mapping):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return [plain(one) for one in value]
     if isinstance(value, (np.integer, np.floating, np.bool_)):
         value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return str(value) if isinstance(value, Path) else value
 
 
 def source_sha256(path: Path, error: type[PtxError]) -> str:

@@ -11,7 +11,12 @@ What cannot be computed raises ``StatsError``, a ``ValueError`` with one clear s
 
 from napari_ptx.stats.auc import AUCComparison, AUCTest, compare_auc
 from napari_ptx.stats.bland_altman import BlandAltman, bland_altman
-from napari_ptx.stats.bootstrap import FEW_CLUSTERS, BootstrapInterval, cluster_bootstrap
+from napari_ptx.stats.bootstrap import (
+    FEW_CLUSTERS,
+    BootstrapInterval,
+    cluster_bootstrap,
+    cluster_mean,
+)
 from napari_ptx.stats.calibration import (
     Calibration,
     brier_score,
@@ -89,6 +94,7 @@ __all__ = [
     "calibration",
     "calibration_curve",
     "cluster_bootstrap",
+    "cluster_mean",
     "compare_auc",
     "compare_found",
     "compare_sensitivity",

@@ -151,6 +151,36 @@ def cluster_bootstrap(
     )
 
 
+def cluster_mean(
+    values: ArrayLike,
+    clusters: Iterable[Any],
+    *,
+    replicates: int = 2000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[float, float, float]:
+    """Give a mean with its limits from resampled clusters.
+
+    The limits are NaN below two clusters, and where a value is not finite; the mean is NaN
+    where there are no values.
+    """
+    given, owners = np.asarray(values, dtype=np.float64), list(clusters)
+    if not len(given):
+        return (np.nan, np.nan, np.nan)
+    if len(set(owners)) < 2 or not np.isfinite(given).all():
+        return (float(given.mean()), np.nan, np.nan)
+    found = cluster_bootstrap(
+        lambda some: np.nanmean(some, axis=1),
+        given,
+        clusters=owners,
+        replicates=replicates,
+        seed=seed,
+        confidence=confidence,
+        vectorised=True,
+    )
+    return (float(found.value), float(found.low), float(found.high))
+
+
 def _evaluate(
     statistic: Callable[..., Any],
     arrays: list[NDArray[Any]],

@@ -17,7 +17,7 @@ import pandas as pd
 from napari_ptx.child import Progress
 from napari_ptx.roi import measure
 from napari_ptx.roi.calibration import common_spacing
-from napari_ptx.stats import cluster_bootstrap
+from napari_ptx.stats import cluster_mean
 from napari_ptx.study import comparisons as steps
 from napari_ptx.study.types import CaseInfo, Reading, StudyError
 
@@ -208,14 +208,9 @@ def _gain(
     patients: pd.Series[Any],
     settings: Mapping[str, Any],
 ) -> dict[str, Any]:
-    gain = (after - before).to_numpy(dtype=float)
-    row = {"n": len(gain), "before": before.mean(), "after": after.mean(),
-           "gain": gain.mean() if len(gain) else np.nan, "low": np.nan, "high": np.nan}  # fmt: skip
-    if patients.nunique() > 1:
-        found = cluster_bootstrap(
-            lambda some: np.nanmean(some, axis=1), gain, clusters=patients,
-            replicates=settings["replicates"], seed=settings["seed"],
-            confidence=settings["confidence"], vectorised=True,
-        )  # fmt: skip
-        row |= {"low": float(found.low), "high": float(found.high)}
-    return row
+    gain, low, high = cluster_mean(
+        after - before, patients, replicates=settings["replicates"], seed=settings["seed"],
+        confidence=settings["confidence"],
+    )  # fmt: skip
+    return {"n": len(before), "before": before.mean(), "after": after.mean(), "gain": gain,
+            "low": low, "high": high}  # fmt: skip

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from napari_ptx.stats import StatsError, cluster_bootstrap, icc
+from napari_ptx.stats import StatsError, cluster_bootstrap, cluster_mean, icc
 
 
 def mean_of_rows(stack):
@@ -133,3 +133,13 @@ def test_data_that_do_not_fit_are_refused() -> None:
         cluster_bootstrap(np.mean, [1.0, 2.0], [1.0], clusters=[1, 2])
     with pytest.raises(StatsError, match="leave out those rows"):
         cluster_bootstrap(mean_of_rows, [1.0, np.nan], clusters=[1, 2], vectorised=True)
+
+
+def test_a_mean_has_limits_where_there_can_be_some() -> None:
+    values, owners = [1.0, 2.0, 6.0, 7.0], ["a", "a", "b", "c"]
+    whole = cluster_bootstrap(np.mean, values, clusters=owners, replicates=300, seed=4)
+    found = cluster_mean(values, owners, replicates=300, seed=4)
+    assert found == pytest.approx((whole.value, whole.low, whole.high))
+    assert cluster_mean([1.0, 3.0], ["a", "a"]) == pytest.approx((2, np.nan, np.nan), nan_ok=True)
+    assert cluster_mean([1.0, np.inf], ["a", "b"])[0] == np.inf
+    assert np.isnan(cluster_mean([], [])).all()

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import json as json_format
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_ptx.cli.show import Json, console, grid, limits, p_value, running, three_digits
+from napari_ptx.cli.show import (
+    Json,
+    console,
+    grid,
+    limits,
+    p_value,
+    print_json,
+    running,
+    three_digits,
+)
 from napari_ptx.ct.errors import CtError
 
 if TYPE_CHECKING:
@@ -76,11 +84,7 @@ def evaluate(
                 confidence=confidence, replicates=replicates, seed=seed, note=note,
                 figures=figures, progress=progress,
             )  # fmt: skip
-        if json:
-            typer.echo(json_format.dumps(compared.about, indent=2, allow_nan=False))
-            return
-        show_structures(compared)
-        console().print(f"{len(compared.written)} files in {folder}", highlight=False)
+        _answer(compared, folder, show_structures, json=json)
         return
     settings = EvaluationSettings(rule, name, threshold, confidence, replicates, seed)
     with running("Evaluating") as progress:
@@ -89,10 +93,21 @@ def evaluate(
             readings=readings, settings=settings, note=note, figures=figures,
             progress=progress,
         )  # fmt: skip
+    _answer(result, folder, show, json=json)
+
+
+def _answer(
+    result: Evaluation | StructureEvaluation,
+    folder: Path,
+    tables: Callable[[Any], None],
+    *,
+    json: bool,
+) -> None:
+    """Print JSON for a program, or tables for a person."""
     if json:
-        typer.echo(json_format.dumps(result.about, indent=2, allow_nan=False))
+        print_json(result.about)
         return
-    show(result)
+    tables(result)
     console().print(f"{len(result.written)} files in {folder}", highlight=False)
 
 
@@ -153,7 +168,7 @@ def _only_glands(classes: Mapping[str, object], given: Mapping[str, object]) -> 
 
 
 def show_structures(result: StructureEvaluation) -> None:
-    """Print the mean of each measure by structure, and each patient's worst."""
+    """Print each measure by structure, and what was taken for another."""
     about = result.about
     out = console()
     if about["note"]:

@@ -6,11 +6,12 @@ import json as json_format
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_ptx.cli.show import Json, console, running
+from napari_ptx.learn.results import plain
 
 if TYPE_CHECKING:
     from napari_ptx.report.gland_review import Gland
@@ -56,7 +57,7 @@ def review(
             "whole": not problems,
             "problems": [problem.text for problem in problems],
             "decisions": [asdict(row) for row in decisions],
-            "glands": [_plain(asdict(gland)) for gland in glands],
+            "glands": [plain(asdict(gland)) for gland in glands],
             "files": files,
         }
         typer.echo(json_format.dumps(answer, indent=2, allow_nan=False))
@@ -64,13 +65,6 @@ def review(
         _show(glands, len(decisions), [problem.text for problem in problems], files)
     if problems:
         raise typer.Exit(1)
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        key: None if isinstance(value, float) and math.isnan(value) else value
-        for key, value in row.items()
-    }
 
 
 def _show(glands: list[Gland], decisions: int, problems: list[str], files: list[str]) -> None:
