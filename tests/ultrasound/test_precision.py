@@ -43,9 +43,21 @@ def test_bfloat16_is_taken_only_for_a_gain_and_the_same_answer(monkeypatch):
         direction = torch.tensor([[1.0] * 7 + [2.0]] * 2)
         assert precision.choose(config, network, CPU).name == "fp32"
     monkeypatch.undo()
-    # the real test runs, gives a real cosine, and leaves the network as it was
+    # The real test runs, gives a real cosine, and leaves the network as it was. How close it is
+    # depends on the processor: one that only imitates bfloat16 gave 0.989, others above 0.99.
+    real, answers = precision._step, {}
+
+    def kept(network, batch, numerics, device):
+        answers[numerics.name] = real(network, batch, numerics, device)
+        return answers[numerics.name]
+
+    monkeypatch.setattr(precision, "_step", kept)
     chosen = precision.choose(config, network, CPU)
-    assert float(chosen.reason.rsplit(" ", 1)[1]) > 0.99
+    one, other = answers["fp32"].double(), answers["bf16"].double()
+    cosine = float(((one * other).sum(1) / one.norm(dim=1) / other.norm(dim=1)).min())
+    assert 0.9 < cosine < 1
+    assert float(chosen.reason.rsplit(" ", 1)[1]) == pytest.approx(cosine, abs=1e-4)
+    assert cosine >= 0.995 or chosen.name == "fp32"
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
 
