@@ -106,6 +106,45 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class Augment:
+    """How much patches are changed.
+
+    Parameters
+    ----------
+    share
+        Of the patches that are turned, resized and bent.
+    turn, tilt
+        By how many degrees at most: about the axis of the body, and about the other two.
+    size
+        Largest change of size, as a share.
+    bend
+        Standard deviation of a smooth displacement, as a share of the patch's side.
+    contrast, brightness, noise
+        Of normalised values, in [-1, 1]: largest change of scale, of offset, and the largest
+        standard deviation of added noise.
+    """
+
+    share: float = 0.0
+    turn: float = 0.0
+    tilt: float = 0.0
+    size: float = 0.0
+    bend: float = 0.0
+    contrast: float = 0.0
+    brightness: float = 0.0
+    noise: float = 0.0
+
+
+AUGMENTS = {
+    "none": Augment(),
+    "mild": Augment(0.3, turn=10, size=0.1, contrast=0.1, brightness=0.05, noise=0.03),
+    "strong": Augment(
+        0.7, turn=15, tilt=10, size=0.2, bend=0.015, contrast=0.2, brightness=0.1, noise=0.05
+    ),
+}
+"""By name. The strong one is for few patients, whom a network soon knows by heart."""
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """How a network is trained.
 
@@ -133,8 +172,8 @@ class TrainConfig:
         How often one of several phases is left out of a patch.
     shift
         By how many mm the later phases are shifted at random against the first.
-    turn
-        By how many degrees patches are turned at random.
+    augment
+        One of ``AUGMENTS``: how much patches are turned, resized, bent and changed in contrast.
     mirror
         Pairs of classes that are each other's mirror image, as right and left parotid: half of
         the patches are then mirrored from left to right, and the two exchanged. Without pairs
@@ -167,7 +206,7 @@ class TrainConfig:
     confounders: float = 0.25
     phase_dropout: float = 0.25
     shift: float = 1.5
-    turn: float = 10.0
+    augment: str = "mild"
     mirror: tuple[tuple[str, str], ...] = ()
     validate_every: int = 2
     validate_on: int = 8
@@ -177,6 +216,7 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _demand(self.precision, ("auto", "fp32", "bf16"), "precision")
+        _demand(self.augment, tuple(AUGMENTS), "augment")
         for name, low, high in (
             ("base", 1, 64),
             ("epochs", 1, 100_000),
@@ -191,7 +231,6 @@ class TrainConfig:
             ("confounders", 0, 1 - self.near),
             ("phase_dropout", 0, 0.9),
             ("shift", 0, 10),
-            ("turn", 0, 45),
             ("validate_every", 1, 100_000),
             ("validate_on", 1, 100_000),
         ):
@@ -231,6 +270,8 @@ class TrainConfig:
         CtError
             For another name or a value of another kind.
         """
+        # Part of ``augment`` now; it was always the one of "mild".
+        values = {name: value for name, value in values.items() if name != "turn"}
         made = _taken(cls, values, "A training")
         if "model" in made:
             made["model"] = ModelSettings.from_json(values["model"])

@@ -9,17 +9,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_ptx.ct.augment import altered, warped
 from napari_ptx.ct.cases import Case
-from napari_ptx.ct.config import ModelSettings, TrainConfig
+from napari_ptx.ct.config import AUGMENTS, ModelSettings, TrainConfig
 from napari_ptx.ct.data import AIR_HU
 from napari_ptx.ct.network import ABSENT
 
 JITTER = 0.35
 """A patch's middle is off the gland by up to this share of its side: a gland always in the
 middle would teach the place (nnU-Net issue 2045)."""
-
-_TURNED = 0.3
-_NOISE, _OFFSET, _SCALE = 0.03, 0.05, 0.1
 
 
 def draw_kind(case: Case, config: TrainConfig, generator: np.random.Generator) -> str:
@@ -78,8 +76,12 @@ def draw_patch(
     volume = normalise(hu, case.present, settings.window)
     if config.mirror and generator.random() < 0.5:
         volume, labels = mirrored(volume, labels, config)
-    volume, labels = _turned(volume, labels, config, generator)
-    volume = _altered(volume, case.present, config, generator)
+    augment = AUGMENTS[config.augment]
+    volume, labels = warped(volume, labels, case.grid.spacing, augment, generator)
+    volume = altered(volume, case.present, augment, generator)
+    here = np.flatnonzero(case.present)
+    if len(here) > 1 and generator.random() < config.phase_dropout:
+        volume[generator.choice(here)] = ABSENT
     return volume, one_hot(labels, settings), labels
 
 
@@ -133,44 +135,3 @@ def cut(
         put.append(slice(first - low, last - low))
     found[tuple(put)] = array[tuple(take)]
     return found
-
-
-def _turned(
-    volume: Tensor, labels: Tensor, config: TrainConfig, generator: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    """Turn some patches a little about the axis of the body, and make them larger or smaller."""
-    if not config.turn or generator.random() >= _TURNED:
-        return volume, labels
-    angle = np.deg2rad(generator.uniform(-config.turn, config.turn))
-    size = generator.uniform(0.9, 1.1)
-    cos, sin = np.cos(angle) / size, np.sin(angle) / size
-    _, _, high, wide = volume.shape
-    # In the sampling grid each axis goes from -1 to 1, whatever its number of voxels.
-    matrix = torch.tensor(
-        [[cos, -sin * high / wide, 0, 0], [sin * wide / high, cos, 0, 0], [0, 0, 1 / size, 0]],
-        dtype=torch.float32,
-    )[None]
-    grid = torch.nn.functional.affine_grid(matrix, [1, 1, *volume.shape[1:]], align_corners=False)
-    sample = torch.nn.functional.grid_sample
-    absent = (volume == ABSENT).flatten(1).all(1)
-    volume = sample(volume[None], grid, padding_mode="border", align_corners=False)[0]
-    volume[absent] = ABSENT
-    turned = sample(labels[None, None].float(), grid, mode="nearest", align_corners=False)
-    return volume, turned[0, 0].long()
-
-
-def _altered(
-    volume: Tensor, present: Sequence[bool], config: TrainConfig, generator: np.random.Generator
-) -> Tensor:
-    """Change contrast and noise of each phase; leave out a phase now and then."""
-    here = [channel for channel, there in enumerate(present) if there]
-    for channel in here:
-        seed = int(generator.integers(2**62))
-        scale = generator.uniform(1 - _SCALE, 1 + _SCALE)
-        offset, noise = generator.uniform(-_OFFSET, _OFFSET), generator.uniform(0, _NOISE)
-        grain = torch.randn(volume[channel].shape, generator=torch.Generator().manual_seed(seed))
-        changed = volume[channel] * scale + offset + noise * grain
-        volume[channel] = changed.clamp_(-1, 1)
-    if len(here) > 1 and generator.random() < config.phase_dropout:
-        volume[here[generator.integers(len(here))]] = ABSENT
-    return volume

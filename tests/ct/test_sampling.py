@@ -241,7 +241,7 @@ def test_half_of_the_patches_are_mirrored_where_the_settings_say_so():
         {"gland": places[:0], "confounder": places[:0], "anywhere": np.full((1, 3), 8, np.int32)},
         labels[tuple(places.T)], Grid((16, 16, 16), SPACING, (0.0, 0.0, 0.0), ()),
     )  # fmt: skip
-    quiet = {"near": 0.0, "confounders": 0.0, "turn": 0.0}
+    quiet = {"near": 0.0, "confounders": 0.0, "augment": "none"}
     for pairs, share in ((((("right", "left")), ("cord", "cord")), 0.5), ((), 0.0)):
         config = paired(mirror=pairs, **quiet)
         found = []

@@ -72,7 +72,14 @@ def test_a_stopped_training_ends_with_the_same_weights(cohort, tmp_path):
 
 def test_a_training_learns_balls(cohort, tmp_path):
     config = replace(
-        TINY, epochs=4, steps=25, lr=1e-2, ema=0.8, validate_every=4, turn=0.0, phase_dropout=0.0
+        TINY,
+        epochs=4,
+        steps=25,
+        lr=1e-2,
+        ema=0.8,
+        validate_every=4,
+        augment="none",
+        phase_dropout=0.0,
     )
     model = train(cohort, tmp_path / "model", config)
     assert model.metadata["training"]["score"] > 0.6

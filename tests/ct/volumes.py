@@ -21,7 +21,6 @@ TINY = TrainConfig(
     batch=2,
     folds=2,
     ema=0.9,
-    turn=5.0,
     precision="fp32",
     validate_every=1,
 )

@@ -28,6 +28,14 @@ class Base(StrEnum):
     large = "32"
 
 
+class Augment(StrEnum):
+    """How much patches are changed."""
+
+    none = "none"
+    mild = "mild"
+    strong = "strong"
+
+
 class Precision(StrEnum):
     """The number format."""
 
@@ -74,6 +82,13 @@ def train(
             "mirrored, and the two exchanged.",
         ),
     ] = None,
+    augment: Annotated[
+        Augment,
+        typer.Option(
+            help="How much patches are turned, resized, bent and changed in contrast; strong is "
+            "for few patients."
+        ),
+    ] = Augment.mild,
     epochs: Annotated[int, typer.Option(min=1, help="So many epochs.")] = 200,
     minutes: Annotated[
         float, typer.Option(min=0, help="So many minutes, in place of epochs.")
@@ -128,6 +143,7 @@ def train(
         fold=fold,
         lr=lr,
         mirror=() if mirror is None else pairs_of(mirror),
+        augment=augment.value,
         precision=precision.value,
         note=note,
         seed=seed,
