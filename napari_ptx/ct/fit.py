@@ -179,7 +179,8 @@ class Fit:
         elif self.team.leads:
             settings = self.config.model
             side = min(PROBE, *settings.patch)
-            self.engine = choose(self.network, settings.channels, self.config.precision, side=side)
+            asked = self.config.precision
+            self.engine = choose(self.network, settings.channels, asked, side=side, training=True)
         mine = self.engine or Engine("fp32", False, "", "")
         half, last = self.team.from_leader([mine.precision == "bf16", mine.channels_last])
         reason = mine.reason or "as the first process chose"

@@ -176,6 +176,32 @@ def test_the_self_test_takes_bfloat16_only_where_it_is_fast_and_right(network, m
         choose(network, 2, "fast")
 
 
+def test_a_training_is_timed_there_and_back(network, monkeypatch):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    chosen = choose(network, 2, side=32, training=True)
+    assert "in a self-test of training bfloat16 was" in chosen.reason
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert all(parameter.grad is None for parameter in network.parameters())
+    # A processor that is fast there, and slow on the way back.
+    clock, seconds = [0.0], {"fp32": (1.0, 3.0), "bf16": (0.8, 6.0)}
+    call, trip = Engine.__call__, engines._there_and_back
+
+    def counted(way, which):
+        def run(engine, placed, volume):
+            clock[0] += seconds[engine.precision][which]
+            return way(engine, placed, volume)
+
+        return run
+
+    monkeypatch.setattr(engines.time, "thread_time", lambda: clock[0])
+    monkeypatch.setattr(engines, "_there_and_back", counted(trip, 1))
+    monkeypatch.setattr(Engine, "__call__", counted(call, 0))
+    assert choose(network, 2, side=32).precision == "bf16"
+    slow = choose(network, 2, side=32, training=True)
+    assert slow.precision == "fp32"
+    assert "0.5 times as fast" in slow.reason
+
+
 def _neck() -> np.ndarray:
     _z, y, x = np.indices((60, 100, 120))
     hu = np.full((60, 100, 120), -1000, np.int16)
