@@ -113,8 +113,7 @@ def outlook(row: Mapping[str, Any], stands: Sequence[Outlook]) -> list[str]:
             if one.more is None:
                 return [f"no number of cases like these clears {one.threshold:.2f}"]
             cases = "case" if one.more == 1 else "cases"
-            beyond = one.n + one.more - one.possible
-            short = f", {beyond} more than there are" if beyond > 0 else ""
+            short = f"; {one.shortage}" if one.shortage else ""
             return [f"<b>{one.more} more {cases}</b> like these until it clears{short}"]
     return []
 

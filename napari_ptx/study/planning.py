@@ -54,9 +54,19 @@ class Outlook:
         if self.more == 0:
             return f"{now}; {limit} ({self.low:.3f})."
         cases = "1 more case" if self.more == 1 else f"{self.more} more cases"
-        beyond = self.n + self.more - self.possible
-        short = f" ({beyond} more than there are to read)" if beyond > 0 else ""
+        short = f" ({self.shortage})" if self.shortage else ""
         return f"{now}; {cases} like these until {limit}{short}."
+
+    @property
+    def shortage(self) -> str:
+        """How many of these cases the study lacks, in words; "" where it has them."""
+        more = self.more or 0
+        lacking = self.n + more - self.possible
+        if not more or lacking <= 0:
+            return ""
+        if lacking >= more:
+            return "the study has none left"
+        return f"{lacking} more than there are to read"
 
 
 def outlook(study: Study, *, aided: bool = False) -> tuple[Outlook, ...]:

@@ -436,7 +436,11 @@ def test_what_was_remembered_and_what_is_still_needed_in_words() -> None:
     stands = [Outlook("A, round 1 – 2", "Area", 20, 0.85, 0.66, more, 0.8, 100) for more in (1, 90)]
     assert words.outlook(row, stands[:1]) == ["<b>1 more case</b> like these until it clears"]
     assert words.outlook(row, stands[1:]) == [
-        "<b>90 more cases</b> like these until it clears, 10 more than there are"
+        "<b>90 more cases</b> like these until it clears; 10 more than there are to read"
+    ]
+    none_left = dataclasses.replace(stands[1], possible=20)
+    assert words.outlook(row, [none_left]) == [
+        "<b>90 more cases</b> like these until it clears; the study has none left"
     ]
     never = dataclasses.replace(stands[0], more=None)
     assert words.outlook(row, [never]) == ["no number of cases like these clears 0.80"]
