@@ -38,12 +38,14 @@ _SENTENCES = {
         "The {what} or its folder {folder} is read-only: nothing can be saved. Move it to a "
         "folder of your own."
     ),
-    sqlite3.SQLITE_PERM: "The {what} file may not be opened; check its permissions.",
+    sqlite3.SQLITE_PERM: "The {what} file {path} may not be opened; check its permissions.",
     sqlite3.SQLITE_CANTOPEN: (
         "The {what} cannot be opened for writing; check the permissions of its folder {folder}."
     ),
-    sqlite3.SQLITE_CORRUPT: "The {what} file is damaged; take the newest copy from your backup.",
-    sqlite3.SQLITE_NOTADB: "The file is not a napari-ptx {what}.",
+    sqlite3.SQLITE_CORRUPT: (
+        "The {what} file {path} is damaged; take the newest copy from your backup."
+    ),
+    sqlite3.SQLITE_NOTADB: "{path} is not a napari-ptx {what}.",
 }
 """What a user can mend, by SQLite's primary result codes."""
 
@@ -143,8 +145,9 @@ def connected(engine: Engine, what: str = "study") -> Iterator[Connection]:
     except DBAPIError as error:
         if result_code(error) not in _SENTENCES:
             raise
-        folder = Path(engine.url.database or "").parent
-        raise StudyError(_SENTENCES[result_code(error)].format(what=what, folder=folder)) from None
+        path = Path(engine.url.database or "")
+        sentence = _SENTENCES[result_code(error)]
+        raise StudyError(sentence.format(what=what, path=path, folder=path.parent)) from None
 
 
 def result_code(error: DBAPIError) -> int:

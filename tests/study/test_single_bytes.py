@@ -115,7 +115,7 @@ def changes_found(folder: Path, scratch: Path, count: int, seed: int) -> list[st
                 found = bool(study.verify())
         except StudyError as error:
             # SQLite itself cannot follow its pages: nobody reads on in such a file.
-            if "is damaged; take the newest copy" not in error.message:
+            if f"{path} is damaged; take the newest copy" not in error.message:
                 raise
             found = True
             refused += 1
@@ -159,3 +159,20 @@ def test_a_changed_row_is_named(original: Path, tmp_path: Path) -> None:  # noqa
                 base.execute(f"UPDATE readings SET {column} = {value} WHERE id = 3")
             problems = study.verify()
         assert {(problem.table, problem.row) for problem in problems} == {("readings", 3)}
+
+
+def test_a_file_whose_pages_are_broken_is_refused_by_name(
+    original: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(original, tmp_path / "copy")
+    path = tmp_path / "copy" / "study.ptx"
+    data = bytearray(path.read_bytes())
+    for page in range(1, len(data) // 4096):
+        data[page * 4096] = 0xEE  # no kind of page that SQLite knows
+    path.write_bytes(data)
+    with pytest.raises(StudyError) as caught, Study.open(path) as study:
+        study.verify()
+    assert caught.value.message == (
+        f"The study file {path} is damaged; take the newest copy from your backup."
+    )
