@@ -21,6 +21,7 @@ from napari_ptx.ct.data import Exam, Volume, load_volume, read_exams, resample, 
 from napari_ptx.ct.engine import PROBE, Engine, choose
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.inference import Blend, Box, sweep
+from napari_ptx.ct.mirror import Pairs, both_ways, trained_pairs
 from napari_ptx.ct.predictions import (
     EXAMINED,
     Predictions,
@@ -77,6 +78,7 @@ def predict(
     engine: str = "auto",
     candidates: CandidateSettings | None = None,
     probability: bool = True,
+    mirrored: bool = False,
     progress: Progress | None = None,
 ) -> Predictions:
     """Run a model over a cohort and write what it found.
@@ -99,16 +101,21 @@ def predict(
         How candidates are made of probabilities.
     probability
         Write the map of probabilities of each patient, too (of several classes the highest).
+    mirrored
+        Show each patch mirrored as well, and take the mean, which takes twice as long; for
+        models that were trained so.
     progress
         Called before each patch.
 
     Raises
     ------
     CohortError, CtError, ImageError
-        The table or an image cannot be used; a patient has none of the model's phases.
+        The table or an image cannot be used; a patient has none of the model's phases; the
+        model was not trained on mirrored patches.
     """
     if search not in SEARCHES:
         raise CtError(f"There is no search {search!r}; choose from {', '.join(SEARCHES)}.")
+    pairs = trained_pairs(model) if mirrored else ()
     exams = read_exams(cohort)
     for exam in exams:  # all faults that can be known before the work
         samples(exam, model.settings)
@@ -128,7 +135,7 @@ def predict(
                 progress(patch, patches, words)
 
         told(0, 1, "")
-        answer = examine(model, chosen, exam, search, told)
+        answer = examine(model, chosen, exam, search, told, pairs)
         table, found = _found(answer, exam, model.settings, made)
         path = out / label_map_name(exam.patient)
         write_label_map(path, found)
@@ -148,6 +155,7 @@ def predict(
     about["registration_residual_mm"] = {
         exam.patient: residuals[exam.patient] for exam in exams if exam.patient in residuals
     }
+    about["configuration"]["mirrored"] = mirrored
     about["cohort"] = _relative(cohort, out)
     examined = pd.DataFrame(rows, columns=list(EXAMINED))
     predictions = Predictions(joined, examined, labels, about, chances)
@@ -161,8 +169,9 @@ def examine(
     exam: Exam,
     search: str = "bed",
     progress: Progress | None = None,
+    pairs: Pairs = (),
 ) -> Answer:
-    """Run a model over one patient.
+    """Run a model over one patient; with pairs of classes also mirrored (``both_ways``).
 
     With separate fusion each phase is run by itself, and a voxel has the higher of their
     probabilities, so that a gland which one phase shows is one candidate.
@@ -178,7 +187,7 @@ def examine(
     first = volume.hu[volume.phases.index(here[0])]
     region = search_region(first, volume.grid.spacing, search)
     blends = [
-        _run(model, engine, volume, phases, region.mask, progress)
+        _run(model, engine, volume, phases, region.mask, progress, pairs)
         for phases in samples(exam, settings)
     ]
     chance = blends[0].values
@@ -205,6 +214,7 @@ def _run(
     phases: Sequence[str],
     region: NDArray[np.bool_],
     progress: Progress | None,
+    pairs: Pairs,
 ) -> Blend:
     settings = model.settings
     channels = [volume.phases.index(phase) for phase in phases]
@@ -214,9 +224,12 @@ def _run(
         part = np.stack([volume.hu[channel][box] for channel in channels])
         return normalise(part, present, settings.window)
 
+    def run(given: torch.Tensor) -> torch.Tensor:
+        return engine(model.network, given)
+
     return sweep(
         fetch,
-        lambda given: engine(model.network, given),
+        both_ways(run, settings, pairs) if pairs else run,
         volume.grid.shape,
         settings.patch,
         overlap=settings.overlap,

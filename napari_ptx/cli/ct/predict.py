@@ -49,6 +49,14 @@ def predict(
             help="Keep the map of probabilities of each patient, too (a few MB).",
         ),
     ] = True,
+    mirrored: Annotated[
+        bool,
+        typer.Option(
+            "--mirrored",
+            help="Show each patch mirrored as well and take the mean: for models of 'ct train "
+            "--mirror'; takes twice as long.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Look for glands: a map and a table of candidates, and what was not examined.
@@ -69,6 +77,7 @@ def predict(
             search=search.value,
             engine=engine.value,
             probability=probability,
+            mirrored=mirrored,
             progress=progress,
         )
     chosen = found.about["configuration"]["engine"]
