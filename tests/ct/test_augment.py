@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+pytest.importorskip("monai")
 import torch
 from scipy import ndimage
 
