@@ -286,7 +286,8 @@ class Fit:
         half = self.engine.precision == "bf16"
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             logits = model(given)
-        value = loss(logits, target.to(device), labels.to(device))
+        owners = labels.to(device) if self.config.model.glands else None
+        value = loss(logits, target.to(device), owners)
         value.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 12.0)
         self._optimizer.step()

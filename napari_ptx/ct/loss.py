@@ -1,4 +1,4 @@
-"""What a training makes small: overlap and cross-entropy, in which every gland weighs the same."""
+"""What a training makes small: overlap and cross-entropy; every gland weighs the same."""
 
 from __future__ import annotations
 
@@ -11,17 +11,21 @@ _MOST = 10.0
 """No voxel weighs more: of a gland at the edge of a patch a few voxels may be left."""
 
 
-def loss(logits: Tensor, target: Tensor, instances: Tensor) -> Tensor:
-    """Give the sum of Dice loss and cross-entropy, weighted by ``gland_weights``.
+def loss(logits: Tensor, target: Tensor, instances: Tensor | None = None) -> Tensor:
+    """Give the sum of Dice loss and cross-entropy.
 
     Parameters
     ----------
     logits, target
         ``(n, classes, z, y, x)``; target 0 or 1.
     instances
-        ``(n, z, y, x)`` integers: the gland of each voxel, 0 outside.
+        ``(n, z, y, x)`` integers: the gland of each voxel, 0 outside; the voxels are then
+        weighted by ``gland_weights``. Without, every voxel weighs the same: of a structure
+        the overlap counts, and the slice of it at the edge of a patch is no second one.
     """
     logits = logits.float()
+    if instances is None:
+        return dice_loss(logits, target) + cross_entropy(logits, target)
     weights = gland_weights(instances)[:, None]
     return dice_loss(logits, target, weights) + cross_entropy(logits, target, weights)
 

@@ -73,6 +73,21 @@ def test_nothing_to_find():
     assert torch.isfinite(logits.grad).all()
 
 
+def test_the_slice_of_a_structure_at_an_edge_is_no_second_one():
+    """Without instances a voxel is a voxel: the size that is learned is the size that is there."""
+    target = torch.zeros((2, 1, 16, 16, 16))
+    target[0, 0, 4:12, 4:12, 4:12] = 1
+    target[1, 0, 0, 4:12, 4:6] = 1
+    logits = torch.zeros(target.shape, requires_grad=True)
+    loss(logits, target).backward()
+    pulls = logits.grad[target > 0]
+    assert torch.allclose(pulls, pulls[0])
+    logits.grad = None
+    loss(logits, target, target[:, 0].long()).backward()
+    whole, slice_of_it = (logits.grad[i][target[i] > 0].mean() for i in (0, 1))
+    assert slice_of_it / whole > 5
+
+
 def test_dice_is_of_the_whole_batch():
     target = torch.zeros((2, 1, 4, 4, 4))
     target[0, 0, :2] = 1

@@ -20,6 +20,7 @@ from napari_ptx.ct.config import ModelSettings, TrainConfig
 from napari_ptx.ct.data import Exam, read_exams
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.fit import BEST, EPOCHS, WORK, Epoch, step_size
+from napari_ptx.ct.loss import loss
 from napari_ptx.ct.train import SPLITS, split_patients, train
 from napari_ptx.errors import PtxError
 
@@ -104,11 +105,21 @@ def test_a_limit_in_minutes_ends_and_validates(cohort, tmp_path):
 
 
 @pytest.mark.parametrize("fusion", ["separate"])
-def test_separate_fusion_and_classes_from_the_command_line(cohort, tmp_path, capsys, fusion):
+def test_separate_fusion_and_classes_from_the_command_line(
+    cohort, tmp_path, capsys, monkeypatch, fusion
+):
     arguments = ["ct", "train", str(cohort), "-o", str(tmp_path / "model"), "--fusion", fusion]
     arguments += ["--base", "8", "--patch", "16,16,16", "--spacing", "1.2,1.2,1.0", "--epochs", "2"]
     arguments += ["--steps", "2", "--folds", "2", "--classes", "right=1,left=2", "--json"]
-    assert run([*arguments, "--precision", "fp32", "--note", "balls"]) == 0
+    given = []
+
+    def watched(*tensors):
+        given.append(tensors[2])
+        return loss(*tensors)
+
+    monkeypatch.setattr("napari_ptx.ct.fit.loss", watched)
+    assert run([*arguments, "--precision", "fp32", "--note", "balls", "--near", "0.8"]) == 0
+    assert given == [None] * 4  # the voxels of a structure weigh the same
     answer = json.loads(capsys.readouterr().out)
     assert answer["score_is"] == "mean Dice"
     model = open_model(tmp_path / "model")
@@ -118,6 +129,8 @@ def test_separate_fusion_and_classes_from_the_command_line(cohort, tmp_path, cap
     assert model.settings.spacing == (1.0, 1.2, 1.2)
     assert model.settings.patch == (16, 16, 16)
     assert model.note == "balls"
+    held = json.loads((tmp_path / "model/configs/train.json").read_text())["config"]
+    assert (held["near"], held["confounders"]) == (0.8, pytest.approx(0.1))
 
 
 @pytest.mark.slow

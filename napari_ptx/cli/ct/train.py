@@ -85,10 +85,19 @@ def train(
     augment: Annotated[
         Augment,
         typer.Option(
-            help="How much patches are turned, resized, bent and changed in contrast; strong is "
-            "for few patients."
+            help="How much patches are turned, resized and changed in contrast; strong also "
+            "tilts and bends, and changes more of them."
         ),
     ] = Augment.mild,
+    near: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            help="Share of patches at a gland or structure; half of the others are at what looks "
+            "like one, half anywhere.",
+        ),
+    ] = 0.5,
     epochs: Annotated[int, typer.Option(min=1, help="So many epochs.")] = 200,
     minutes: Annotated[
         float, typer.Option(min=0, help="So many minutes, in place of epochs.")
@@ -111,8 +120,8 @@ def train(
     """Train a network for glands; a training that was stopped goes on with the same command.
 
     Patients, never images, are split. The weights that are kept are those with the best
-    sensitivity per gland at few false positives on the validation patients. MODEL/epochs.csv
-    grows as the training goes.
+    sensitivity per gland at few false positives on the validation patients, or with --classes
+    those with the best Dice. MODEL/epochs.csv grows as the training goes.
     """
     from napari_ptx.ct.config import GLANDS, ModelSettings, TrainConfig, in_order
     from napari_ptx.ct.data import read_exams
@@ -144,6 +153,8 @@ def train(
         lr=lr,
         mirror=() if mirror is None else pairs_of(mirror),
         augment=augment.value,
+        near=near,
+        confounders=(1 - near) / 2,
         precision=precision.value,
         note=note,
         seed=seed,
