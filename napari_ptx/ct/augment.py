@@ -1,6 +1,6 @@
 """What is done to the patches of a training, so that a network meets more than was scanned.
 
-Nothing here mirrors a patch: side is a clinical fact (``sampling.mirrored`` also exchanges the
+Nothing here mirrors a patch: side is a clinical fact (``mirror.mirrored`` also exchanges the
 classes).
 """
 

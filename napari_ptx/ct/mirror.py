@@ -1,4 +1,4 @@
-"""Structures that are each other's mirror image: a volume is looked at from both sides."""
+"""Structures that are each other's mirror image: patches are mirrored, in training and after."""
 
 from __future__ import annotations
 
@@ -30,6 +30,18 @@ def trained_pairs(model: CtModel) -> tuple[tuple[str, str], ...]:
             "without --mirrored."
         )
     return pairs
+
+
+def mirrored(volume: Tensor, labels: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """Mirror a patch from left to right, and exchange the classes that change sides."""
+    swapped = labels.flip(-1)
+    values = swapped.clone()
+    classes = config.model.classes
+    for one, other in config.mirror:
+        for first, second in zip(classes[one], classes[other], strict=True):
+            values[swapped == first] = second
+            values[swapped == second] = first
+    return volume.flip(-1), values
 
 
 def both_ways(

@@ -13,6 +13,7 @@ from napari_ptx.ct.augment import altered, warped
 from napari_ptx.ct.cases import Case
 from napari_ptx.ct.config import AUGMENTS, ModelSettings, TrainConfig
 from napari_ptx.ct.data import AIR_HU
+from napari_ptx.ct.mirror import mirrored
 from napari_ptx.ct.network import ABSENT
 
 JITTER = 0.35
@@ -107,18 +108,6 @@ def one_hot(labels: Tensor, settings: ModelSettings) -> Tensor:
             hit = torch.isin(labels, torch.tensor(values, device=labels.device))
         maps.append(hit)
     return torch.stack(maps).float()
-
-
-def mirrored(volume: Tensor, labels: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
-    """Mirror a patch from left to right, and exchange the classes that change sides."""
-    swapped = labels.flip(-1)
-    values = swapped.clone()
-    classes = config.model.classes
-    for one, other in config.mirror:
-        for first, second in zip(classes[one], classes[other], strict=True):
-            values[swapped == first] = second
-            values[swapped == second] = first
-    return volume.flip(-1), values
 
 
 def cut(

@@ -17,8 +17,9 @@ from napari_ptx.ct.cases import Case, read_case, write_case
 from napari_ptx.ct.config import ModelSettings, TrainConfig
 from napari_ptx.ct.data import Exam, load_volume, read_exams, samples
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.mirror import mirrored
 from napari_ptx.ct.network import ABSENT
-from napari_ptx.ct.sampling import draw_centre, draw_kind, draw_patch, mirrored, normalise, one_hot
+from napari_ptx.ct.sampling import draw_centre, draw_kind, draw_patch, normalise, one_hot
 from napari_ptx.image import CohortError
 from napari_ptx.image.grid import Grid
 
