@@ -80,6 +80,11 @@ class ModelSettings:
         """Whether the classes are instances of one kind, of which candidates are made."""
         return len(self.classes) == 1 and not next(iter(self.classes.values()))
 
+    @property
+    def written(self) -> dict[str, int]:
+        """The value that stands for each class in a predicted label map."""
+        return {name: of[0] if of else i + 1 for i, (name, of) in enumerate(self.classes.items())}
+
     def to_json(self) -> dict[str, Any]:
         """Give plain values for a JSON file."""
         return _plain(self) | {"classes": {name: list(of) for name, of in self.classes.items()}}

@@ -309,9 +309,10 @@ def _relative(path: Path, folder: Path) -> str:
 
 def _classes(chance: NDArray[np.float32], settings: ModelSettings) -> NDArray[np.int16]:
     """Give each voxel the label value of its likeliest class, where that is likely."""
-    values = [of[0] if of else i + 1 for i, of in enumerate(settings.classes.values())]
     best = chance.argmax(axis=0)
-    return np.where(chance.max(axis=0) >= 0.5, np.array(values)[best], 0).astype(np.int16)
+    return np.where(
+        chance.max(axis=0) >= 0.5, np.array(list(settings.written.values()))[best], 0
+    ).astype(np.int16)
 
 
 def _centre(volume: Volume) -> tuple[float, float, float]:

@@ -57,6 +57,8 @@ def test_faults_are_one_sentence_with_their_rows(
 ) -> None:
     assert run(command(cohort, tmp_path / "ev", "--rule", "dice")) == 2
     assert "the rules are: overlap, iou, centroid" in capsys.readouterr().err
+    assert run(command(cohort, tmp_path / "ev", "--tolerance", "2")) == 2
+    assert "--tolerance is for structures" in capsys.readouterr().err
     path = tmp_path / "cohort.csv"
     path.write_text("patient,phase,image,labels\na,plain,x.nii,y.nii\nb,arterial,z.nii,\n")
     assert run(["ct", "evaluate", str(path), str(cohort / "out"), "-o", str(tmp_path / "ev")]) == 2

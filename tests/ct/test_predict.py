@@ -135,6 +135,25 @@ def test_the_command_with_a_network_of_its_own(cohort, tmp_path, capsys):
     assert "The prediction is in" in capsys.readouterr().out.replace("\n", "")
 
 
+def test_the_command_tells_the_volumes_of_structures(cohort, tmp_path, capsys):
+    settings = replace(SETTINGS, classes={"right": (3,), "left": (4,)})
+    write_model(tmp_path / "m", build(NetworkConfig(2, 2, 4, 4), 1), settings)
+    arguments = ["ct", "predict", str(tmp_path / "m"), str(cohort), "-o", str(tmp_path / "out")]
+    arguments += ["--engine", "fp32", "--search", "full"]
+    assert run([*arguments, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["volumes_ml"]
+    found = read_predictions(tmp_path / "out").label_map("p0")
+    voxel = np.prod(found.spacing) / 1000
+    for name, value in (("right", 3), ("left", 4)):
+        assert told["p0"][name] == pytest.approx((found.pixels == value).sum() * voxel)
+    assert sum(told["p0"].values()) > 0
+    assert run(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "right mL" in shown
+    assert "Candidates" not in shown
+    assert f"{told['p0']['right']:.1f}" in shown
+
+
 def test_the_share_that_was_examined_is_of_the_body(cohort, model):
     exam = read_exams(cohort)[0]
     answer = examine(model, Engine("fp32", False, "cpu", ""), exam, "bed")

@@ -130,7 +130,13 @@ def test_the_command_evaluates_classes(
         "structures.csv", "summary.csv", "metrics.json", "figures",
     }  # fmt: skip
     assert run([*words, "--no-figures", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["patients"] == 3
+    strict = json.loads(capsys.readouterr().out)
+    assert strict["patients"] == 3
+    assert run([*words, "--no-figures", "--json", "--tolerance", "3"]) == 0
+    loose = json.loads(capsys.readouterr().out)
+    assert (strict["config"]["tolerance_mm"], loose["config"]["tolerance_mm"]) == (1.0, 3.0)
+    surfaces = [[row["surface_dice"] for row in of["structures"]] for of in (strict, loose)]
+    assert sum(surfaces[1]) > sum(surfaces[0])
     assert run([*words, "--rule", "iou", "--threshold", "0.5"]) == 2
     said = " ".join(capsys.readouterr().err.split())
     assert "--rule, --threshold are for glands" in said

@@ -58,6 +58,10 @@ def evaluate(
     confidence: Annotated[float, typer.Option(help="Level of the intervals.")] = 0.95,
     replicates: Annotated[int, typer.Option(min=1, help="Of the bootstrap of patients.")] = 10_000,
     seed: Annotated[int, typer.Option(help="Of the bootstrap.")] = 0,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, help="Of the surface Dice of structures, in mm; 1 without."),
+    ] = None,
     figures: Annotated[bool, typer.Option(help="Whether to draw figures.")] = True,
     json: Json = False,
 ) -> None:
@@ -80,12 +84,16 @@ def evaluate(
         _only_glands(classes, {"--readings": readings, "--rule": rule, "--threshold": threshold})
         with running("Evaluating") as progress:
             compared = evaluate_structures(
-                cohort, prediction, folder,
+                cohort, prediction, folder, tolerance=1.0 if tolerance is None else tolerance,
                 confidence=confidence, replicates=replicates, seed=seed, note=note,
                 figures=figures, progress=progress,
             )  # fmt: skip
         _answer(compared, folder, show_structures, json=json)
         return
+    if tolerance is not None:
+        raise CtError(
+            "--tolerance is for structures, and this prediction is of glands; leave it out."
+        )
     settings = EvaluationSettings(rule, name, threshold, confidence, replicates, seed)
     with running("Evaluating") as progress:
         result = run(

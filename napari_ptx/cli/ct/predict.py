@@ -5,11 +5,17 @@ from __future__ import annotations
 import json as json_format
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from napari_ptx.cli.show import Json, console, running
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_ptx.ct.config import ModelSettings
+    from napari_ptx.ct.predictions import Predictions
 
 
 class Search(StrEnum):
@@ -88,19 +94,55 @@ def predict(
             "patients": found.examined.to_dict("records"),
             "candidates": len(found.candidates),
         }
+        if not opened.settings.glands:
+            answer["volumes_ml"] = _volumes(found, opened.settings)
         typer.echo(json_format.dumps(answer))
         return
     from rich.table import Table
 
-    table = Table("Patient", "Candidates", "Best score", "Examined", "Region")
+    heads, cells = _glands(found) if opened.settings.glands else _structures(found, opened.settings)
+    table = Table("Patient", *heads, "Examined", "Region")
     for row in found.examined.to_dict("records"):
-        mine = found.candidates[found.candidates["patient"] == row["patient"]]
-        best = f"{mine['score'].max():.2f}" if len(mine) else ""
         share = f"{100 * row['examined_fraction']:.0f}% of the body"
-        table.add_row(str(row["patient"]), str(len(mine)), best, share, str(row["region"]))
+        table.add_row(str(row["patient"]), *cells[row["patient"]], share, str(row["region"]))
     console().print(table)
     for sentence in (
         f"Run in {chosen['precision']} ({chosen['reason']}).",
         f"The prediction is in {out.absolute()}.",
     ):
         console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+
+def _glands(found: Predictions) -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
+    """Give the heads and, by patient, the cells of a table of candidates."""
+    cells = {}
+    for patient in found.examined["patient"]:
+        mine = found.candidates[found.candidates["patient"] == patient]
+        cells[patient] = (str(len(mine)), f"{mine['score'].max():.2f}" if len(mine) else "")
+    return ("Candidates", "Best score"), cells
+
+
+def _structures(
+    found: Predictions, settings: ModelSettings
+) -> tuple[tuple[str, ...], Mapping[str, tuple[str, ...]]]:
+    """Give the same of a table of structures and their volumes."""
+    cells = {
+        patient: tuple(f"{volume:.1f}" for volume in volumes.values())
+        for patient, volumes in _volumes(found, settings).items()
+    }
+    return tuple(f"{name} mL" for name in settings.classes), cells
+
+
+def _volumes(found: Predictions, settings: ModelSettings) -> dict[str, dict[str, float]]:
+    """Give the volume (mL) of each structure by patient; 0 where none was found."""
+    from napari_ptx.ct.space import measure
+
+    volumes = {}
+    for patient in found.labels:
+        labels = found.label_map(patient)
+        sizes = {} if labels is None else measure(labels)
+        volumes[patient] = {
+            name: sizes[value]["volume_mm3"] / 1000 if value in sizes else 0.0
+            for name, value in settings.written.items()
+        }
+    return volumes
