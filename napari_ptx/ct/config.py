@@ -146,7 +146,7 @@ AUGMENTS = {
         0.7, turn=15, tilt=10, size=0.2, bend=0.015, contrast=0.2, brightness=0.1, noise=0.05
     ),
 }
-"""By name. The strong one is for few patients, whom a network soon knows by heart."""
+"""By name. The strong one also tilts and bends, and changes more of the patches."""
 
 
 @dataclass(frozen=True)
@@ -275,8 +275,9 @@ class TrainConfig:
         CtError
             For another name or a value of another kind.
         """
-        # Part of ``augment`` now; it was always the one of "mild".
-        values = {name: value for name, value in values.items() if name != "turn"}
+        # Part of ``augment`` now, as that of "mild"; nothing else could be asked for.
+        if values.get("turn") == AUGMENTS["mild"].turn:
+            values = {name: value for name, value in values.items() if name != "turn"}
         made = _taken(cls, values, "A training")
         if "model" in made:
             made["model"] = ModelSettings.from_json(values["model"])

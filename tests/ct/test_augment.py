@@ -126,3 +126,5 @@ def test_a_training_of_before_is_one_with_mild_changes():
     known = TrainConfig().to_json()
     del known["augment"]
     assert TrainConfig.from_json(known | {"turn": 10.0}) == TrainConfig()
+    with pytest.raises(CtError, match="no setting 'turn'"):
+        TrainConfig.from_json(known | {"turn": 30.0})
