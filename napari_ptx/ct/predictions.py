@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from napari_ptx.ct.candidates import COLUMNS
+from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.space import SLOTS
 from napari_ptx.ct.tables import number, read_rows, stop, whole
@@ -73,6 +74,22 @@ class Predictions:
     def patients(self) -> tuple[str, ...]:
         """The patients that were looked at."""
         return tuple(str(patient) for patient in self.examined["patient"])
+
+    @property
+    def classes(self) -> Mapping[str, tuple[int, ...]] | None:
+        """The structures of a model of classes; ``None`` where glands were looked for.
+
+        Raises
+        ------
+        CtError
+            What the file says of the model cannot be understood.
+        """
+        held = self.about.get("configuration")
+        said = held.get("settings") if isinstance(held, Mapping) else None
+        if not isinstance(said, Mapping):
+            return None  # another program's, which are candidates
+        settings = ModelSettings.from_json(said)
+        return None if settings.glands else settings.classes
 
     def of(self, patient: str) -> pd.DataFrame:
         """Give the candidates of one patient, by their number."""

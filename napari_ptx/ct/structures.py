@@ -16,7 +16,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_ptx.child import Progress
-from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.data import Exam, map_of, read_exams
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.labels import read_labels
@@ -68,17 +67,6 @@ class StructureEvaluation:
     written: tuple[Path, ...]
 
 
-def classes_of(prediction: str | Path) -> Mapping[str, tuple[int, ...]] | None:
-    """Give the classes of the model that made a prediction; ``None`` where it looked for glands.
-
-    Raises
-    ------
-    CtError
-        The folder holds no complete prediction.
-    """
-    return _classes(read_predictions(prediction))
-
-
 def evaluate_structures(
     cohort: str | Path,
     prediction: str | Path,
@@ -119,7 +107,7 @@ def evaluate_structures(
         written.
     """
     predicted = read_predictions(prediction)
-    classes = _classes(predicted)
+    classes = predicted.classes
     if classes is None:
         raise CtError(f"{prediction} is a prediction of glands, which are no classes.")
     exams = read_exams(Path(cohort))
@@ -168,15 +156,6 @@ def evaluate_structures(
         draw if figures else None,
     )  # fmt: skip
     return StructureEvaluation(table, summary, about, written)
-
-
-def _classes(predicted: Predictions) -> Mapping[str, tuple[int, ...]] | None:
-    held = predicted.about.get("configuration")
-    said = held.get("settings") if isinstance(held, Mapping) else None
-    if not isinstance(said, Mapping):
-        return None  # another program's, which are candidates
-    settings = ModelSettings.from_json(said)
-    return None if settings.glands else settings.classes
 
 
 def _patient(

@@ -87,6 +87,12 @@ class GlandDesk:
         folder = Path(folder).absolute()
         try:
             predictions = read_predictions(folder)
+            if predictions.classes:
+                raise PtxError(
+                    f"{folder} outlines {', '.join(predictions.classes)}, not glands; to see it, "
+                    "drop its label maps on the window and choose 'Convert to Labels' in their "
+                    "menu. 'napari-ptx ct evaluate' compares it with labels."
+                )
             record = GlandRecord.open(folder / FILE_NAME, source=_source(predictions))
         except PtxError as error:
             show_error(str(error))

@@ -152,7 +152,7 @@ def run_model(
     Raises
     ------
     PtxError
-        The model is not whole, or the images are none that it knows.
+        The model is not whole or not one of glands, or the images are none that it knows.
     """
     from napari_ptx.ct.bundle import open_model
     from napari_ptx.ct.predict import predict
@@ -160,6 +160,11 @@ def run_model(
     if progress is not None:
         progress(0, 0, "Opening the model")
     opened = open_model(model)
+    if not opened.settings.glands:
+        raise PtxError(
+            f"{model} outlines {', '.join(opened.settings.classes)}, not glands; choose a model "
+            "of glands, or run this one with 'napari-ptx ct predict'."
+        )
     out.mkdir(parents=True)
     cohort = write_cohort(work, opened.settings.phases, out, progress)
     predict(opened, cohort, out, search=search, progress=progress)

@@ -14,8 +14,13 @@ from napari_ptx.cli.root import run
 from napari_ptx.ct.candidates import COLUMNS
 from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.predictions import Predictions, write_label_map, write_predictions
-from napari_ptx.ct.structures import classes_of, evaluate_structures
+from napari_ptx.ct.predictions import (
+    Predictions,
+    read_predictions,
+    write_label_map,
+    write_predictions,
+)
+from napari_ptx.ct.structures import evaluate_structures
 from tests.ct.make import NOTE, SPACING, ball, volume
 
 pytestmark = pytest.mark.once
@@ -162,6 +167,6 @@ def test_a_prediction_of_glands_is_no_prediction_of_classes(tmp_path: Path) -> N
     from tests.ct.make import series
 
     cohort, out, _ = series(tmp_path, 1)
-    assert classes_of(out) is None
+    assert read_predictions(out).classes is None
     with pytest.raises(CtError, match="prediction of glands"):
         evaluate_structures(cohort, out, tmp_path / "ev")

@@ -78,9 +78,10 @@ def evaluate(
     """  # fmt: skip
     from napari_ptx.ct.evaluation_files import evaluate as run
     from napari_ptx.ct.evaluation_tables import EvaluationSettings
-    from napari_ptx.ct.structures import classes_of, evaluate_structures
+    from napari_ptx.ct.predictions import read_predictions
+    from napari_ptx.ct.structures import evaluate_structures
 
-    if classes := classes_of(prediction):
+    if classes := read_predictions(prediction).classes:
         _only_glands(classes, {"--readings": readings, "--rule": rule, "--threshold": threshold})
         with running("Evaluating") as progress:
             compared = evaluate_structures(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from napari_ptx.ct.config import ModelSettings
 from napari_ptx.docks.gland_desk import GlandDesk
 
 pytestmark = pytest.mark.once
@@ -70,6 +73,14 @@ def test_what_is_open_stays_when_another_cannot_be_opened(
     desk.open(out)
     assert not desk.open(out.parent)
     assert "no prediction.json" in told[0]
+    assert desk.folder == out
+    about = json.loads((out / "prediction.json").read_text())
+    settings = ModelSettings(classes={"right": (3,), "left": (4,)})
+    about["configuration"] = {"settings": settings.to_json()}
+    shutil.copytree(out, out.parent / "structures")
+    (out.parent / "structures" / "prediction.json").write_text(json.dumps(about))
+    assert not desk.open(out.parent / "structures")
+    assert "structures outlines right, left, not glands" in told[1]
     assert desk.folder == out
     (out.parent / "cohort.csv").rename(out.parent / "images.csv")
     desk.open(out)

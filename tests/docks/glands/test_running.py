@@ -17,9 +17,10 @@ from napari_ptx.ct.bundle import write_model
 from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.network import NetworkConfig, build
 from napari_ptx.docks import settings
-from napari_ptx.docks.gland_tasks import open_patient
+from napari_ptx.docks.gland_tasks import Work, open_patient, run_model
 from napari_ptx.docks.glands import FOLDER, GlandsDock
 from napari_ptx.docks.phase_tasks import OpenPhases, open_pair
+from napari_ptx.errors import PtxError
 
 
 @pytest.fixture(scope="session")
@@ -73,6 +74,14 @@ def started(dock: GlandsDock, qtbot) -> int:
 def runs() -> list[Path]:
     folder = settings.study_folder() / FOLDER
     return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def test_a_model_of_structures_is_refused_before_it_runs(ready: GlandsDock, tmp_path: Path) -> None:
+    settings = ModelSettings(patch=(16, 16, 16), classes={"right": (3,), "left": (4,)})
+    write_model(tmp_path / "parotids", build(NetworkConfig(2, 2, 4, 4)), settings)
+    with pytest.raises(PtxError, match="outlines right, left, not glands"):
+        run_model(tmp_path / "parotids", Work.of(ready.hub.phases), tmp_path / "out", "full")
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.once
