@@ -90,8 +90,8 @@ class GlandDesk:
             if predictions.classes:
                 raise PtxError(
                     f"{folder} outlines {', '.join(predictions.classes)}, not glands; to see it, "
-                    "drop its label maps on the window and choose 'Convert to Labels' in their "
-                    "menu. 'napari-ptx ct evaluate' compares it with labels."
+                    "drop its label maps on the window. 'napari-ptx ct evaluate' compares it "
+                    "with labels."
                 )
             record = GlandRecord.open(folder / FILE_NAME, source=_source(predictions))
         except PtxError as error:

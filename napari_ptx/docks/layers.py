@@ -65,6 +65,11 @@ def image_options(image: Image, name: str) -> dict[str, Any]:
     }
 
 
+def label_options(image: Image, name: str) -> dict[str, Any]:
+    """Give the options of ``add_labels`` for a label map."""
+    return {"name": name, "metadata": {"ptx": {"kind": "labels", "image": image}}, **grid(image)}
+
+
 def structure_options(found: Instances, name: str) -> dict[str, Any]:
     """Give the options of ``add_labels`` for structures, which the cursor then names."""
     return {

@@ -10,16 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.notifications import show_info
 
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
+    from napari_ptx.image import Image
+
     LayerData = tuple[Any, dict[str, Any], str]
     Reader = Callable[[str | list[str]], list[LayerData] | list[tuple[None]]]
 
 IMAGE_SUFFIXES = (".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 STUDY_SUFFIXES = (".ptx", ".ptxkit")
+
+_MOST_LABELS, _HIGHEST_LABEL = 150, 65_535
 
 
 def get_image_reader(path: str | list[str]) -> Reader | None:
@@ -54,7 +59,7 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
     from napari import current_viewer
 
     from napari_ptx.docks.dicom_layers import read_structures
-    from napari_ptx.docks.layers import image_options
+    from napari_ptx.docks.layers import image_options, label_options
     from napari_ptx.image import read_image
     from napari_ptx.roi import object_of
 
@@ -68,8 +73,28 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
         image = read_image(place)
         for note in image.notes:
             show_info(f"{Path(place).name}: {note}")
-        read.append((image.pixels, image_options(image, Path(place).stem), "image"))
+        name = Path(place).name.removesuffix(".gz").rpartition(".")[0]
+        if holds_labels(image):
+            read.append((image.pixels, label_options(image, name), "labels"))
+        else:
+            read.append((image.pixels, image_options(image, name), "image"))
     return read
+
+
+def holds_labels(image: Image) -> bool:
+    """Tell a label map from an image, which no field of NIfTI, NRRD or MetaImage does reliably.
+
+    A label map is a volume of whole numbers from 0 on, most voxels 0, with at most
+    ``_MOST_LABELS`` different ones. CT has air below 0, and a scan has more grey values.
+    """
+    pixels = image.pixels
+    if image.axes != "zyx" or image.colour or pixels.dtype.kind not in "ui" or not pixels.size:
+        return False
+    low, high = int(pixels.min()), int(pixels.max())
+    if low < 0 or not 0 < high <= _HIGHEST_LABEL:
+        return False
+    counts = np.bincount(pixels.ravel(), minlength=2)
+    return bool(counts[0] > pixels.size / 2) and np.count_nonzero(counts) <= _MOST_LABELS
 
 
 def _read_folders(path: str | list[str]) -> list[LayerData]:

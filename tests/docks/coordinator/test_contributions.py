@@ -86,6 +86,39 @@ def test_volumes_open_with_their_geometry(
     assert options["axis_labels"] == ("z", "y", "x")
 
 
+def test_a_label_map_opens_as_labels_and_a_scan_as_an_image(tmp_path: Path) -> None:
+    """A mask, structures, air below 0, few grey values but no ground, many grey values."""
+    rng = np.random.default_rng(0)
+    ball = np.zeros((8, 16, 16), np.int16)
+    ball[2:5, 4:8, 4:8] = 7
+    for name, pixels, kind in (
+        ("mask", (ball > 0).astype(np.uint8), "labels"),
+        ("structures", ball, "labels"),
+        ("empty", ball * 0, "image"),
+        ("ct", ball - 1000, "image"),
+        ("steps", rng.integers(1, 9, ball.shape).astype(np.int16), "image"),
+        ("scan", np.where(ball > 0, ball, rng.integers(0, 900, ball.shape)), "image"),
+        ("chance", ball.astype(np.float32) / 8, "image"),
+    ):
+        path = tmp_path / f"{name}.nii.gz"
+        sitk.WriteImage(sitk.GetImageFromArray(pixels), str(path))
+        ((data, options, found),) = readers.get_image_reader(str(path))(str(path))
+        assert (found, options["name"]) == (kind, name)
+        np.testing.assert_array_equal(data, pixels)
+
+
+@pytest.mark.data
+def test_real_label_maps_are_told_from_their_scans(data_dir: Path) -> None:
+    places = sorted((data_dir / "ct_headneck").glob("pt_*/*.nii.gz"))[:8]
+    places += sorted((data_dir / "ct_totalseg").rglob("*.nii.gz"))
+    places += sorted((data_dir / "dicom_seg_rt").rglob("label.nrrd"))
+    assert len(places) > 10
+    for path in places:
+        ((_, _, kind),) = readers.get_image_reader(str(path))(str(path))
+        scan = path.name.startswith(("ct", "example_ct", "dose"))
+        assert kind == ("image" if scan else "labels"), path
+
+
 @pytest.mark.data
 def test_real_ultrasound_opens_in_the_window_in_colour(viewer: Viewer, data_dir: Path) -> None:
     path = data_dir / "us_dicom" / "examples_rgb_color.dcm"
