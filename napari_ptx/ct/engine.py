@@ -63,10 +63,10 @@ class Engine:
     def training_order(self) -> torch.memory_format:
         """The same for a training, which goes back through the network, too.
 
-        On a CPU torch runs the group norm's way back with the channels side by side so slowly
-        that whole steps take twice as long (``benchmarks/bench_ct.py``).
+        On a CPU the convolutions' way back is the faster with the channels side by side, in
+        float32 as well (``norm.ChannelNorm``; ``benchmarks/bench_ct.py --training``).
         """
-        return torch.contiguous_format if self.device == "cpu" else self.order
+        return torch.channels_last_3d if self.device == "cpu" else self.order
 
     def prepare(self, network: nn.Module) -> nn.Module:
         """Bring a network to the device and into the order of memory, for evaluation."""

@@ -27,6 +27,7 @@ from napari_ptx.ct.network import GlandNet
 from napari_ptx.ct.sampling import draw_patch
 from napari_ptx.ct.validation import validate
 from napari_ptx.learn.checkpoint import (
+    lay_as_parameters,
     read_checkpoint,
     write_checkpoint,
     write_tensors,
@@ -193,6 +194,7 @@ class Fit:
         ):
             placed: Any = {"memory_format": order}
             network.to(**placed)
+        lay_as_parameters(self._optimizer)
         self._began = time.monotonic()
 
     def run(

@@ -16,6 +16,7 @@ from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor, nn
 
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.norm import ChannelNorm
 
 ABSENT = -2.0
 """The value of a channel whose phase is absent; a normalised CT never leaves [-1, 1]."""
@@ -167,8 +168,7 @@ def group_norms(network: nn.Module) -> None:
         for name, child in list(module.named_children()):
             if not isinstance(child, nn.InstanceNorm3d) or child.track_running_stats:
                 continue
-            count = child.num_features
-            swapped = nn.GroupNorm(count, count, child.eps, affine=child.affine)
+            swapped = ChannelNorm(child.num_features, child.eps, child.affine)
             if child.affine:
                 swapped.weight, swapped.bias = child.weight, child.bias
             setattr(module, name, swapped)

@@ -16,6 +16,8 @@ from napari_ptx.learn.errors import LearnError
 
 FORMAT = "napari-ptx checkpoint 1"
 
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
     """Write a safetensors file whole or not at all.
@@ -86,6 +88,17 @@ def write_checkpoint(
     write_tensors(path, tensors, {"format": FORMAT, **facts})
 
 
+def lay_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Bring Adam's moments to the device and into the order of memory of their parameters.
+
+    The fused step goes through both as they lie in memory: in another order each weight would
+    be moved by the moments of another. To be called after the parameters were laid anew.
+    """
+    for parameter, state in optimizer.state.items():
+        for key in _MOMENTS:
+            state[key] = torch.empty_like(parameter, requires_grad=False).copy_(state[key])
+
+
 def read_checkpoint(
     path: Path,
     network: nn.Module,
@@ -123,9 +136,9 @@ def read_checkpoint(
         for name, parameter in network.named_parameters():
             state = optimizer.state[parameter]
             state["step"] = tensors[f"adam.step.{name}"].to(parameter.device)
-            for key in ("exp_avg", "exp_avg_sq"):
-                # as the parameter lies in memory and on its device
-                state[key] = torch.empty_like(parameter).copy_(tensors[f"adam.{key}.{name}"])
+            for key in _MOMENTS:
+                state[key] = tensors[f"adam.{key}.{name}"]
+        lay_as_parameters(optimizer)
     except (RuntimeError, KeyError) as error:
         words = str(error).splitlines()[0]
         raise LearnError(f"{path} does not fit the network ({words}).") from None
