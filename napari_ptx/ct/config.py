@@ -190,6 +190,8 @@ class TrainConfig:
         At most so many volumes of the validation part.
     precision
         "auto", "fp32" or "bf16".
+    start
+        SHA-256 of the weights of the model that it began with; "" where they were random.
     note
         What the data are.
     seed
@@ -216,6 +218,7 @@ class TrainConfig:
     validate_every: int = 2
     validate_on: int = 8
     precision: str = "auto"
+    start: str = ""
     note: str = ""
     seed: int = 0
 

@@ -169,8 +169,11 @@ class Fit:
         mean = self.mean.state_dict()
         facts = read_checkpoint(self.folder / CHECKPOINT, self.network, self._optimizer, mean)
         if facts is not None:
-            if facts["identity"] != self.identity:
-                wrong = [name for name in self.identity if _differs(name, facts, self.identity)]
+            held = dict(facts["identity"])
+            # A setting that came later had its default.
+            held["settings"] = TrainConfig.from_json(held["settings"]).to_json()
+            wrong = [name for name in self.identity if held.get(name) != self.identity[name]]
+            if wrong:
                 raise CtError(
                     f"{self.folder} holds a training with other {' and '.join(wrong)}; choose "
                     "another folder, or delete that one to train anew."
@@ -386,7 +389,3 @@ def epochs_csv(history: Sequence[Epoch]) -> str:
     writer.writeheader()
     writer.writerows(row.to_json() for row in history)
     return stream.getvalue()
-
-
-def _differs(name: str, facts: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    return bool(facts["identity"].get(name) != wanted[name])

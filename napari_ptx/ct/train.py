@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,8 @@ from napari_ptx.ct.data import Exam, load_volume, read_exams, samples
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.fit import BEST, EPOCHS, WORK, Fit
 from napari_ptx.ct.network import GlandNet, NetworkConfig, build, load_weights, stages_for
-from napari_ptx.learn.checkpoint import write_text
+from napari_ptx.ct.start import START, TRAINED_ON, check_unseen, open_start, seen_by
+from napari_ptx.learn.checkpoint import write_tensors, write_text
 from napari_ptx.learn.launch import JOB, launch
 from napari_ptx.learn.manifest import MANIFEST, file_sha256
 from napari_ptx.learn.team import Team, alone
@@ -37,6 +39,7 @@ def train(
     folder: Path,
     config: TrainConfig,
     *,
+    start: Path | None = None,
     processes: int | None = None,
     progress: Progress | None = None,
 ) -> CtModel:
@@ -50,15 +53,18 @@ def train(
         Becomes the model. ``epochs.csv`` grows as the training goes, beside ``splits.csv``.
         A finished model of the same settings and images is only opened.
     config
-        The settings.
+        The settings; ``start`` is filled in.
+    start
+        A model whose weights are the first, in place of random ones; of the same network, and
+        not trained on what is validation or test here.
     processes
         How many train together; by default one for each GPU.
 
     Raises
     ------
     CohortError, CtError, LearnError
-        The table or an image cannot be used; the folder holds another training; the loss
-        went astray.
+        The table or an image cannot be used; the folder holds another training; the model to
+        start from does not fit; the loss went astray.
 
     Notes
     -----
@@ -76,7 +82,15 @@ def train(
         )
     exams = read_exams(cohort)
     split = split_patients(exams, config)
-    inputs = _hashes(exams, cohort)
+    hashes = {path: file_sha256(path) for exam in exams for path in _files(exam)}
+    inputs = {_name(path, cohort): value for path, value in hashes.items()}
+    seen = {hashes[path] for exam in exams if exam.patient in split["train"]
+            for path in exam.images.values()}  # fmt: skip
+    first = None if start is None else open_start(Path(start), network_config(config))
+    if first is not None:
+        check_unseen(first, exams, split, hashes)
+        config = replace(config, start=first.sha256)
+        seen |= seen_by(first)
     if (folder / MANIFEST).is_file():
         model = open_model(folder)
         _check_same(folder, config, inputs)
@@ -85,6 +99,8 @@ def train(
     work = folder / WORK
     work.mkdir(parents=True, exist_ok=True)
     write_text(folder / SPLITS, _splits_csv(exams, split, config))
+    if first is not None:
+        write_tensors(work / START, first.network.state_dict(), {})
     _prepare(exams, split, config, work, progress)
     held = {"config": config.to_json(), "inputs": inputs, "split": split}
     write_text(work / _INPUTS, json.dumps(held))
@@ -92,7 +108,7 @@ def train(
         _together(folder, config, processes, progress)
     else:
         fit(folder, alone(), progress)
-    return _finish(folder, config, inputs)
+    return _finish(folder, config, inputs, seen)
 
 
 def fit(folder: Path, team: Team, progress: Progress | None = None) -> Fit:
@@ -102,6 +118,8 @@ def fit(folder: Path, team: Team, progress: Progress | None = None) -> Fit:
     config = TrainConfig.from_json(held["config"])
     cases = {side: _cases(work, held["split"], side) for side in ("train", "validation")}
     network = build(network_config(config), config.seed)
+    if config.start:
+        load_weights(network, read_safetensors(work / START), str(work / START))
     identity = {"settings": config.to_json(), "images": held["inputs"]}
     training = Fit(config, team, folder, network, identity)
     training.resume()
@@ -209,7 +227,7 @@ def _cases(work: Path, split: dict[str, list[str]], side: str) -> list[Case]:
     return found
 
 
-def _finish(folder: Path, config: TrainConfig, inputs: dict[str, str]) -> CtModel:
+def _finish(folder: Path, config: TrainConfig, inputs: dict[str, str], seen: set[str]) -> CtModel:
     network: GlandNet = build(network_config(config))
     load_weights(network, read_safetensors(folder / BEST), str(folder / BEST))
     with (folder / EPOCHS).open(newline="", encoding="utf-8") as stream:
@@ -223,7 +241,12 @@ def _finish(folder: Path, config: TrainConfig, inputs: dict[str, str]) -> CtMode
         else "mean Dice",
         "dice": float(best["dice"]),
     }
-    made = {"config": config.to_json(), "inputs": inputs, "versions": versions()}
+    made = {
+        "config": config.to_json(),
+        "inputs": inputs,
+        TRAINED_ON: sorted(seen),
+        "versions": versions(),
+    }
     model = write_model(
         folder, network, config.model, note=config.note, train=made, facts={"training": facts}
     )
@@ -247,15 +270,13 @@ def _check_same(folder: Path, config: TrainConfig, inputs: dict[str, str]) -> No
             )
 
 
-def _hashes(exams: Sequence[Exam], cohort: Path) -> dict[str, str]:
-    """Give the SHA-256 of each file of a cohort, by its path relative to the table."""
-    found = {}
-    for exam in exams:
-        for files in (exam.images, exam.labels, exam.anatomy):
-            for path in files.values():
-                name = path.as_posix().removeprefix(f"{cohort.parent.as_posix()}/")
-                found[name] = file_sha256(path)
-    return found
+def _files(exam: Exam) -> list[Path]:
+    return [path for of in (exam.images, exam.labels, exam.anatomy) for path in of.values()]
+
+
+def _name(path: Path, cohort: Path) -> str:
+    """Give the path relative to the table, where it lies beside it."""
+    return path.as_posix().removeprefix(f"{cohort.parent.as_posix()}/")
 
 
 def _splits_csv(exams: Sequence[Exam], split: dict[str, list[str]], config: TrainConfig) -> str:

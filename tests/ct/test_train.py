@@ -15,14 +15,16 @@ pytest.importorskip("monai")
 import torch
 
 from napari_ptx.cli.root import run
-from napari_ptx.ct.bundle import open_model, verify_model
+from napari_ptx.ct.bundle import open_model, verify_model, write_model
 from napari_ptx.ct.config import ModelSettings, TrainConfig
 from napari_ptx.ct.data import Exam, read_exams
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.fit import BEST, EPOCHS, WORK, Epoch, step_size
+from napari_ptx.ct.fit import BEST, CHECKPOINT, EPOCHS, WORK, Epoch, step_size
 from napari_ptx.ct.loss import loss
+from napari_ptx.ct.start import seen_by
 from napari_ptx.ct.train import SPLITS, split_patients, train
 from napari_ptx.errors import PtxError
+from napari_ptx.learn.checkpoint import read_tensors, write_tensors
 
 from .volumes import PATCH, SPACING, TINY, write_cohort
 
@@ -38,6 +40,13 @@ def cohort(tmp_path_factory):
 
 def _weights(folder) -> dict[str, torch.Tensor]:
     return dict(open_model(folder).network.state_dict())
+
+
+def _without_later_settings(path) -> None:
+    """Make a checkpoint one of before there was anything to start from."""
+    tensors, facts = read_tensors(path)
+    del facts["identity"]["settings"]["start"]
+    write_tensors(path, tensors, facts)
 
 
 def test_a_stopped_training_ends_with_the_same_weights(cohort, tmp_path):
@@ -57,6 +66,7 @@ def test_a_stopped_training_ends_with_the_same_weights(cohort, tmp_path):
         open_model(tmp_path / "stopped")
     with pytest.raises(CtError, match="other settings"):
         train(cohort, tmp_path / "stopped", replace(TINY, lr=0.1))
+    _without_later_settings(tmp_path / "stopped" / CHECKPOINT)
     done: list[int] = []
     train(cohort, tmp_path / "stopped", TINY, progress=lambda n, total, text: done.append(n))
     assert min(n for n in done if n > 3) == 4
@@ -131,6 +141,42 @@ def test_separate_fusion_and_classes_from_the_command_line(
     assert model.note == "balls"
     held = json.loads((tmp_path / "model/configs/train.json").read_text())["config"]
     assert (held["near"], held["confounders"]) == (0.8, pytest.approx(0.1))
+
+
+def test_a_training_begins_with_the_weights_of_another(cohort, tmp_path, capsys):
+    first = train(cohort, tmp_path / "first", TINY)
+    again = ["ct", "train", str(cohort), "--base", "8", "--patch", "16,16,16", "--steps", "1"]
+    again += ["--spacing", "1.2,1.2,1.0", "--epochs", "1", "--folds", "2", "--precision", "fp32"]
+    assert run([*again, "-o", str(tmp_path / "other"), "--start", str(tmp_path / "first")]) == 2
+    assert "base 4, not 8" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "other").exists()
+    # With no step worth the name it answers as the first one did.
+    still = replace(TINY, epochs=1, steps=1, lr=1e-7, weight_decay=0.0)
+    made = train(cohort, tmp_path / "second", still, start=tmp_path / "first")
+    one, two = first.network.state_dict(), made.network.state_dict()
+    assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+    held = json.loads((tmp_path / "second/configs/train.json").read_text())
+    assert held["config"]["start"] == first.sha256
+    # Each model says what it has learned from, and so does what builds on it.
+    assert seen_by(made) == seen_by(first)
+    assert len(seen_by(first)) == 4  # two phases of two patients
+    assert train(cohort, tmp_path / "second", still, start=tmp_path / "first").sha256 == made.sha256
+
+
+def test_what_a_training_is_judged_by_must_not_have_been_learned(cohort, tmp_path):
+    first = train(cohort, tmp_path / "first", replace(TINY, epochs=1))
+    other = replace(TINY, fold=1)
+    with pytest.raises(CtError, match="trained on images of 2 patients") as told:
+        train(cohort, tmp_path / "second", other, start=tmp_path / "first")
+    assert all("validation" in line for line in told.value.details)
+    assert not (tmp_path / "second").exists()
+    # One of before these were written names all images of its cohort.
+    path = tmp_path / "first/configs/train.json"
+    held = json.loads(path.read_text())
+    del held["trained_on"]
+    write_model(tmp_path / "old", first.network, first.settings, train=held)
+    with pytest.raises(CtError, match="split them as there"):
+        train(cohort, tmp_path / "second", TINY, start=tmp_path / "old")
 
 
 @pytest.mark.slow

@@ -98,6 +98,14 @@ def train(
             "like one, half anywhere.",
         ),
     ] = 0.5,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Begin with the weights of this model ('light': the one shipped), of the same "
+            "network; without: random ones.",
+        ),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="So many epochs.")] = 200,
     minutes: Annotated[
         float, typer.Option(min=0, help="So many minutes, in place of epochs.")
@@ -125,6 +133,7 @@ def train(
     """
     from napari_ptx.ct.config import GLANDS, ModelSettings, TrainConfig, in_order
     from napari_ptx.ct.data import read_exams
+    from napari_ptx.ct.shipped import find_model
     from napari_ptx.ct.train import train as do
 
     named = (
@@ -160,7 +169,8 @@ def train(
         seed=seed,
     )
     with running("Training") as progress:
-        made = do(cohort, model, config, processes=processes, progress=progress)
+        first = None if start is None else find_model(start)
+        made = do(cohort, model, config, start=first, processes=processes, progress=progress)
     training: dict[str, Any] = dict(made.metadata["training"])
     if json:
         typer.echo(json_format.dumps({"folder": str(made.folder), **training}, allow_nan=False))
