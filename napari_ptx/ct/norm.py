@@ -100,8 +100,8 @@ class _Normalise(torch.autograd.Function):
 def _rows(volume: Tensor) -> Tensor:
     """See ``(n, channels, z, y, x)`` as ``(n, rows, width)``, without a copy.
 
-    A row holds the channels of several voxels, one after the other: torch's loops over a few
-    channels alone take three times as long.
+    A row holds the channels of several voxels, one after the other: over 8 channels alone
+    torch's loops take about twice as long; from 16 on it makes no difference.
     """
     n, channels = volume.shape[:2]
     voxels = math.gcd(volume.shape[2:].numel(), _VOXELS)

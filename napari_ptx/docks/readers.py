@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = (".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 STUDY_SUFFIXES = (".ptx", ".ptxkit")
 
-_MOST_LABELS, _HIGHEST_LABEL = 150, 65_535
+_MOST_LABELS = 150
+"""Whole-body label maps have some 120 structures."""
+
+_HIGHEST_LABEL = 65_535
+"""Numbers beyond it would need a long table to be counted in."""
 
 
 def get_image_reader(path: str | list[str]) -> Reader | None:
