@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from napari_ptx.ct.errors import CtError
+from napari_ptx.learn.processor import NO_UNITS, imitates_bfloat16
 
 ENGINES = ("auto", "fp32", "bf16")
 
@@ -98,8 +99,8 @@ def choose(
     "auto" runs the network on a cube in float32 and in bfloat16, and takes the latter only
     where it is at least 1.2 times as fast and moves no probability by more than 0.06, nor
     their mean by more than 0.005. It takes a few seconds, of one thread and by the processor's
-    own clock, which a busy machine does not lengthen. The name of the processor is not asked:
-    what it reports does not tell whether it multiplies matrices in bfloat16.
+    own clock, which a busy machine does not lengthen. A processor without instructions for
+    bfloat16 runs float32 untested; that it has some does not tell what they gain.
 
     Parameters
     ----------
@@ -134,6 +135,8 @@ def choose(
     # norm sums a large map so coarsely that logits move by 0.02.
     if asked == "fp32":
         return Engine("fp32", False, device, "as asked")
+    if imitates_bfloat16():
+        return Engine("fp32", False, device, NO_UNITS)
     return _self_test(network, channels, device, side, training)
 
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from napari_ptx.learn.processor import NO_UNITS, imitates_bfloat16
 from napari_ptx.ultrasound.deep_data import NetworkConfig
 from napari_ptx.ultrasound.errors import UltrasoundError
 
@@ -65,7 +66,8 @@ def choose(config: NetworkConfig, network: nn.Module, device: torch.device) -> N
     On a GPU "auto" is bfloat16 where the GPU computes in it, and float16 (with a
     scaled loss) elsewhere. On a processor it is bfloat16 only where a self-test of a
     few seconds with this network shows that it is at least 1.2 times as fast and that
-    its features point in the same direction (cosine at least 0.995).
+    its features point in the same direction (cosine at least 0.995); where it has no
+    instructions for bfloat16, it is float32 without a test.
 
     Raises
     ------
@@ -80,6 +82,8 @@ def choose(config: NetworkConfig, network: nn.Module, device: torch.device) -> N
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return Numerics("bf16", "the GPU computes in bfloat16")
         return Numerics("fp16", "the GPU has no bfloat16")
+    if imitates_bfloat16():
+        return Numerics("fp32", NO_UNITS)
     return _self_test(config, network, device)
 
 

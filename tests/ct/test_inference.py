@@ -162,6 +162,7 @@ def test_engines_agree(network):
 
 
 def test_the_self_test_takes_bfloat16_only_where_it_is_fast_and_right(network, monkeypatch):
+    monkeypatch.setattr(engines, "imitates_bfloat16", lambda: False)
     chosen = choose(network, 2, side=32)
     assert chosen.precision in ("fp32", "bf16")
     assert "self-test" in chosen.reason
@@ -176,7 +177,18 @@ def test_the_self_test_takes_bfloat16_only_where_it_is_fast_and_right(network, m
         choose(network, 2, "fast")
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_a_processor_that_imitates_bfloat16_is_not_tested(network, monkeypatch, training):
+    monkeypatch.setattr(engines, "imitates_bfloat16", lambda: True)
+    monkeypatch.setattr(engines, "_self_test", None)
+    chosen = choose(network, 2, side=32, training=training)
+    assert (chosen.precision, chosen.channels_last) == ("fp32", False)
+    assert chosen.reason == "the processor has no instructions for bfloat16"
+    assert choose(network, 2, "bf16").precision == "bf16"
+
+
 def test_a_training_is_timed_there_and_back(network, monkeypatch):
+    monkeypatch.setattr(engines, "imitates_bfloat16", lambda: False)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     chosen = choose(network, 2, side=32, training=True)
     assert "in a self-test of training bfloat16 was" in chosen.reason

@@ -31,6 +31,10 @@ def test_bfloat16_is_taken_only_for_a_gain_and_the_same_answer(monkeypatch):
         clock[0] += seconds[numerics.name]
         return direction if numerics.name == "bf16" else torch.ones(2, 8)
 
+    monkeypatch.setattr(precision, "imitates_bfloat16", lambda: True)
+    untested = precision.choose(config, network, CPU)
+    assert (untested.name, untested.reason[:13]) == ("fp32", "the processor")
+    monkeypatch.setattr(precision, "imitates_bfloat16", lambda: False)
     monkeypatch.setattr(precision.time, "perf_counter", lambda: clock[0])
     with monkeypatch.context() as patched:
         patched.setattr(precision, "_step", step)
@@ -52,6 +56,7 @@ def test_bfloat16_is_taken_only_for_a_gain_and_the_same_answer(monkeypatch):
         return answers[numerics.name]
 
     monkeypatch.setattr(precision, "_step", kept)
+    monkeypatch.setattr(precision, "imitates_bfloat16", lambda: False)
     chosen = precision.choose(config, network, CPU)
     one, other = answers["fp32"].double(), answers["bf16"].double()
     cosine = float(((one * other).sum(1) / one.norm(dim=1) / other.norm(dim=1)).min())
