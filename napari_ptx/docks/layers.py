@@ -269,5 +269,5 @@ def grey_range(image: Image) -> tuple[float, float]:
 
 def _sample(image: Image) -> NDArray[Any]:
     """Give about a million grey values of an image, evenly spread: enough to choose a window."""
-    flat = image.pixels.reshape(-1)
-    return flat[:: max(flat.size // 1_000_000, 1)]
+    # Not reshaped: of a volume that was turned that would be a copy.
+    return image.pixels.flat[:: max(image.pixels.size // 1_000_000, 1)]

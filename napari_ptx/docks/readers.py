@@ -65,6 +65,7 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
     from napari_ptx.docks.dicom_layers import read_structures
     from napari_ptx.docks.layers import image_options, label_options
     from napari_ptx.image import read_image
+    from napari_ptx.image.orient import to_lps
     from napari_ptx.roi import object_of
 
     _refuse_blinded()
@@ -77,6 +78,8 @@ def _read_images(path: str | list[str]) -> list[LayerData]:
         image = read_image(place)
         for note in image.notes:
             show_info(f"{Path(place).name}: {note}")
+        if image.axes == "zyx" and None not in (image.origin, image.direction):
+            image = to_lps(image)  # axial, nose up, the patient's left on the right
         name = Path(place).name.removesuffix(".gz").rpartition(".")[0]
         if holds_labels(image):
             read.append((image.pixels, label_options(image, name), "labels"))
@@ -97,7 +100,7 @@ def holds_labels(image: Image) -> bool:
     low, high = int(pixels.min()), int(pixels.max())
     if low < 0 or not 0 < high <= _HIGHEST_LABEL:
         return False
-    counts = np.bincount(pixels.ravel(), minlength=2)
+    counts = np.bincount(pixels.ravel("K"), minlength=2)
     return bool(counts[0] > pixels.size / 2) and np.count_nonzero(counts) <= _MOST_LABELS
 
 

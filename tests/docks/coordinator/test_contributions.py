@@ -86,6 +86,29 @@ def test_volumes_open_with_their_geometry(
     assert options["axis_labels"] == ("z", "y", "x")
 
 
+def test_a_volume_opens_upright_however_its_file_runs(tmp_path: Path) -> None:
+    """Axial, the nose up, the patient's left on the right; image and labels alike."""
+    voxels = np.zeros((4, 5, 6), np.int16)
+    voxels[1, 2, 3] = 9
+    image = sitk.GetImageFromArray(voxels)
+    image.SetSpacing((0.5, 0.75, 3.0))
+    image.SetOrigin((-10.0, 20.0, 30.0))
+    place = image.TransformIndexToPhysicalPoint((3, 2, 1))
+    for code in ("LPS", "PLI", "RAS", "ASL"):
+        for name, kind in (("scan", "image"), ("labels", "labels")):
+            turned = sitk.DICOMOrient(image - (100 if kind == "image" else 0), code)
+            path = tmp_path / f"{name}{code}.nii.gz"
+            sitk.WriteImage(turned, str(path))
+            ((data, options, found),) = readers.get_image_reader(str(path))(str(path))
+            assert found == kind
+            assert np.unravel_index(data.argmax(), data.shape) == (1, 2, 3), code
+            assert options["scale"] == (3.0, 0.75, 0.5)
+            kept = options["metadata"]["ptx"]["image"]
+            step = np.array([3, 2, 1]) * kept.spacing[::-1]
+            at = np.array(kept.origin) + np.array(kept.direction) @ step
+            np.testing.assert_allclose(at, place, atol=1e-4)
+
+
 def test_a_label_map_opens_as_labels_and_a_scan_as_an_image(tmp_path: Path) -> None:
     """A mask, structures, air below 0, few grey values but no ground, many grey values."""
     rng = np.random.default_rng(0)
