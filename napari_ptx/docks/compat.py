@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Points = NDArray[np.float64]
 
+READING_MS = 60
+"""For each letter: some 200 words a minute."""
+
 
 def unwrap(viewer: Viewer) -> Viewer:
     """Give the viewer itself where napari handed out its proxy for plugins."""
@@ -74,6 +77,27 @@ def dismiss_notifications(viewer: Viewer) -> None:
 
     for note in main_window(viewer).findChildren(NapariQtNotification):
         note.close()
+
+
+def unfold_notifications(viewer: Viewer) -> None:
+    """Show whole what napari has cut after a line, for as long as it takes to read.
+
+    What is under the mouse stays, and what napari leaves until it is closed.
+    """
+    from napari._qt.dialogs.qt_notification import NapariQtNotification
+
+    for note in main_window(viewer).findChildren(NapariQtNotification):
+        text = note.message
+        lines = text.sizeHint().height() / text.fontMetrics().lineSpacing()
+        if note.property("expanded") or lines < 1.5:
+            continue
+        passing = note.timer.isActive()
+        # The label asks for the height of what it has cut already, often one line.
+        text.setMinimumHeight(text.sizeHint().height())
+        note.toggle_expansion()
+        note.timer.setInterval(note.DISMISS_AFTER + READING_MS * len(text.text()))
+        if passing:
+            note.timer_start()
 
 
 def zoom_to_pixels(viewer: Viewer, layer: Layer) -> float:

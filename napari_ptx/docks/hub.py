@@ -17,6 +17,7 @@ from psygnal import Signal
 
 from napari_ptx.docks import recent
 from napari_ptx.docks.compat import dismiss_notifications, unwrap
+from napari_ptx.docks.notices import Notices
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Hub:
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = ref(viewer)
+        self._notices = Notices(viewer)
         self._docks: dict[str, ref[QWidget]] = {}
         self._living = 0
         self.study: Study | None = None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.theme import get_theme
 from qtpy.compat import isalive
-from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtCore import QEvent, QSignalBlocker, Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import (
     QAbstractButton,
@@ -16,6 +16,10 @@ from qtpy.QtWidgets import (
     QLabel,
     QPushButton,
     QSizePolicy,
+    QStyle,
+    QStyleOptionComboBox,
+    QStylePainter,
+    QToolTip,
     QVBoxLayout,
     QWidget,
 )
@@ -26,7 +30,7 @@ from napari_ptx.docks.hub import Hub
 if TYPE_CHECKING:
     from napari import Viewer
     from napari.utils.theme import Theme
-    from qtpy.QtGui import QHideEvent, QKeyEvent, QShowEvent
+    from qtpy.QtGui import QHideEvent, QKeyEvent, QPaintEvent, QShowEvent
 
 MINIMUM_WIDTH = 320
 
@@ -135,9 +139,43 @@ def count_of(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
+class ElidingBox(QComboBox):
+    """A drop-down list that ends a text too long for it with dots; its tip has the whole."""
+
+    def shown_text(self) -> str:
+        """Give the text of the chosen entry as far as there is room."""
+        option, style = self._option(), self.style()
+        room = style.subControlRect(
+            QStyle.ComplexControl.CC_ComboBox,
+            option,
+            QStyle.SubControl.SC_ComboBoxEditField,
+            self,
+        )
+        dots = Qt.TextElideMode.ElideRight
+        return self.fontMetrics().elidedText(self.currentText(), dots, room.width())
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: D102, N802 - Qt's name
+        option = self._option()
+        option.currentText = self.shown_text()
+        painter = QStylePainter(self)
+        painter.drawComplexControl(QStyle.ComplexControl.CC_ComboBox, option)
+        painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
+
+    def event(self, event: QEvent) -> bool:  # noqa: D102 - Qt's
+        if event.type() == QEvent.Type.ToolTip and self.shown_text() != self.currentText():
+            QToolTip.showText(event.globalPos(), f"{self.currentText()}\n{self.toolTip()}", self)
+            return True
+        return super().event(event)
+
+    def _option(self) -> QStyleOptionComboBox:
+        option = QStyleOptionComboBox()
+        self.initStyleOption(option)
+        return option
+
+
 def combo(name: str, tip: str, *texts: str) -> QComboBox:
     """Make a drop-down list that may be narrower than its longest entry."""
-    box = QComboBox()
+    box = ElidingBox()
     box.addItems(texts)
     box.setAccessibleName(name)
     box.setToolTip(tip)
