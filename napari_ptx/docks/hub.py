@@ -18,6 +18,7 @@ from psygnal import Signal
 from napari_ptx.docks import recent
 from napari_ptx.docks.compat import dismiss_notifications, unwrap
 from napari_ptx.docks.notices import Notices
+from napari_ptx.docks.side_letters import SideLetters
 from napari_ptx.errors import PtxError
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Hub:
         self.phases: OpenPhases | None = None
         """The CT phases that are shown: whose, of which files, how they were registered."""
         self._phase_view: PhaseView | None = None
+        self._letters = SideLetters(viewer, self)
 
     @property
     def blinded(self) -> bool:

@@ -1,0 +1,109 @@
+"""R and L on every volume that napari shows of ours, also where no dock of ours shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+
+from napari_ptx.docks.compat import is_open
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+    from napari_ptx.docks.edge_letters import EdgeLetters
+    from napari_ptx.docks.hub import Hub
+    from napari_ptx.image import Image
+
+_TOWARDS = ("LR", "PA", "SI")
+"""The letter of each axis of the patient where its values grow, and where they fall."""
+
+
+def letters_of(image: Image, displayed: tuple[int, int], grows: tuple[str, str]) -> str:
+    """Give the letters of the left, right, top and bottom edge.
+
+    Parameters
+    ----------
+    image
+        A volume with a direction; of oblique ones the nearest axis counts.
+    displayed
+        The array axes of the rows and of the columns on the canvas.
+    grows
+        Where they grow on the canvas: "down" or "up", "right" or "left".
+    """
+    assert image.direction is not None
+    matrix = np.array(image.direction)
+    ends = []
+    for axis in displayed:
+        column = matrix[:, 2 - axis]
+        patient = int(np.abs(column).argmax())
+        high, low = _TOWARDS[patient]
+        ends.append((low, high) if column[patient] > 0 else (high, low))
+    (top, bottom), (left, right) = ends
+    if grows[0] == "up":
+        top, bottom = bottom, top
+    if grows[1] == "left":
+        left, right = right, left
+    return left + right + top + bottom
+
+
+class SideLetters:
+    """Shows the letters while a volume with a place in the patient is seen in a plane.
+
+    Parameters
+    ----------
+    viewer
+        Whose canvas; not kept alive.
+    hub
+        Of that viewer. While it shows phases, or a reader is at work, the canvas is theirs.
+    """
+
+    def __init__(self, viewer: Viewer, hub: Hub) -> None:
+        self._viewer, self._hub = ref(viewer), ref(hub)
+        self._letters: EdgeLetters | None = None
+        events = viewer.layers.events
+        for emitter in (events.inserted, events.removed, events.reordered):
+            emitter.connect(self.update)
+        for emitter in (viewer.dims.events.ndisplay, viewer.dims.events.order):
+            emitter.connect(self.update)
+        viewer.scene.camera.events.orientation.connect(self.update)
+        for changed in (hub.phases_changed, hub.desk_changed):
+            changed.connect(self.update)
+
+    @property
+    def letters(self) -> str:
+        """What is shown at the left, right, top and bottom edge; "" where nothing is."""
+        return self._letters.letters if self._letters is not None else ""
+
+    def update(self, _event: Any = None) -> None:
+        """Bring the letters up to date."""
+        from napari_ptx.docks.edge_letters import EdgeLetters
+
+        viewer, hub = self._viewer(), self._hub()
+        if viewer is None or hub is None or not is_open(viewer):
+            self._letters = None  # gone with the canvas
+            return
+        quiet = hub.blinded or hub.phases is not None
+        image = None if quiet else _volume(viewer)
+        if image is None or viewer.dims.ndisplay != 2 or viewer.dims.ndim != 3:
+            letters, self._letters = self._letters, None
+            if letters is not None:
+                letters.close()
+            return
+        rows, columns = viewer.dims.displayed
+        vertical, horizontal = viewer.scene.camera.orientation2d
+        if self._letters is None:
+            self._letters = EdgeLetters(viewer)
+        grows = (str(vertical), str(horizontal))
+        self._letters.show(letters_of(image, (rows, columns), grows))
+
+
+def _volume(viewer: Viewer) -> Image | None:
+    """Give the uppermost volume with a direction; what two of them say is not compared."""
+    for layer in reversed(viewer.layers):
+        image = layer.metadata.get("ptx", {}).get("image")
+        if image is not None and image.axes == "zyx" and image.direction is not None:
+            found: Image = image
+            return found
+    return None
