@@ -28,6 +28,7 @@ class EdgeLetters(QObject):
         self._labels = [QLabel(self._canvas) for _ in range(4)]
         for label in self._labels:
             label.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+            label.lower()  # what napari tells lies over them
             label.setStyleSheet(
                 "color: #ffe028; background: rgba(0, 0, 0, 120); font-weight: bold;"
                 " font-size: 14pt; padding: 1px 5px; border-radius: 3px;"
