@@ -128,7 +128,21 @@ def test_separate_fusion_and_classes_from_the_command_line(
         return loss(*tensors)
 
     monkeypatch.setattr("napari_ptx.ct.fit.loss", watched)
-    assert run([*arguments, "--precision", "fp32", "--note", "balls", "--near", "0.8"]) == 0
+    assert (
+        run(
+            [
+                *arguments,
+                "--precision",
+                "fp32",
+                "--note",
+                "balls",
+                "--near",
+                "0.8",
+                "--window=-160,140",
+            ]
+        )
+        == 0
+    )
     assert given == [None] * 4  # the voxels of a structure weigh the same
     answer = json.loads(capsys.readouterr().out)
     assert answer["score_is"] == "mean Dice"
@@ -138,9 +152,18 @@ def test_separate_fusion_and_classes_from_the_command_line(
     assert model.settings.classes == {"right": (1,), "left": (2,)}
     assert model.settings.spacing == (1.0, 1.2, 1.2)
     assert model.settings.patch == (16, 16, 16)
+    assert model.settings.window == (-160.0, 140.0)
     assert model.note == "balls"
     held = json.loads((tmp_path / "model/configs/train.json").read_text())["config"]
     assert (held["near"], held["confounders"]) == (0.8, pytest.approx(0.1))
+
+
+@pytest.mark.parametrize("given", ["40", "140,-160", "a,b", "-inf,4", "0,nan"])
+def test_a_window_is_two_numbers(cohort, tmp_path, capsys, given):
+    arguments = ["ct", "train", str(cohort), "-o", str(tmp_path / "model"), f"--window={given}"]
+    assert run(arguments) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"--window is '{given}'; give two numbers, the lower one first." in said
 
 
 def test_a_training_begins_with_the_weights_of_another(cohort, tmp_path, capsys):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from napari_ptx.ct.errors import CtError
 
 
@@ -32,6 +34,23 @@ def whole_numbers(text: str, option: str) -> tuple[int, int, int]:
     if not all(value.is_integer() for value in (x, y, z)):
         raise CtError(f"{option} is {text!r}; give three whole numbers: X,Y,Z.")
     return int(x), int(y), int(z)
+
+
+def limits(text: str, option: str) -> tuple[float, float]:
+    """Read "-250,450".
+
+    Raises
+    ------
+    CtError
+        These are not two numbers, the lower one first.
+    """
+    try:
+        low, high = (float(part) for part in text.split(","))
+        if not low < high < math.inf or low == -math.inf:
+            raise ValueError
+    except ValueError:
+        raise CtError(f"{option} is {text!r}; give two numbers, the lower one first.") from None
+    return low, high
 
 
 def pairs_of(text: str) -> tuple[tuple[str, str], ...]:

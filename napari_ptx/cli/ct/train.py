@@ -9,7 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_ptx.cli.ct.options import classes_of, numbers, pairs_of, whole_numbers
+from napari_ptx.cli.ct.options import (
+    classes_of,
+    limits,
+    numbers,
+    pairs_of,
+    whole_numbers,
+)
 from napari_ptx.cli.show import Json, console, running
 
 
@@ -62,6 +68,13 @@ def train(
     ] = Base.light,
     spacing: Annotated[str, typer.Option(metavar="X,Y,Z", help="Voxels in mm.")] = "0.6,0.6,1.0",
     patch: Annotated[str, typer.Option(metavar="X,Y,Z", help="Voxels.")] = "96,96,96",
+    window: Annotated[
+        str,
+        typer.Option(
+            metavar="LOW,HIGH",
+            help="Hounsfield units that the network tells apart; beyond them all are alike.",
+        ),
+    ] = "-250,450",
     phases: Annotated[
         str | None,
         typer.Option(metavar="A,B,...", help="Of the column 'phase'; else all of them."),
@@ -148,6 +161,7 @@ def train(
         fusion=fusion.value,
         spacing=(z, y, x),
         patch=(deep, high, wide),
+        window=limits(window, "--window"),
         classes=dict(GLANDS) if classes is None else classes_of(classes),
     )
     config = TrainConfig(
