@@ -95,6 +95,9 @@ def unfold_notifications(viewer: Viewer) -> None:
         # The label asks for the height of what it has cut already, often one line.
         text.setMinimumHeight(text.sizeHint().height())
         note.toggle_expansion()
+        # napari forgets its buttons, as that of a traceback.
+        whole, needed = note.geom_anim.endValue(), note.layout().totalMinimumSize().height()
+        note.geom_anim.setEndValue(whole.adjusted(0, min(0, whole.height() - needed), 0, 0))
         note.timer.setInterval(note.DISMISS_AFTER + READING_MS * len(text.text()))
         if passing:
             note.timer_start()

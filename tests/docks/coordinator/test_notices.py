@@ -8,7 +8,12 @@ from collections.abc import Callable
 import pytest
 from napari import Viewer
 from napari._qt.dialogs.qt_notification import NapariQtNotification
-from napari.utils.notifications import Notification, notification_manager, show_error
+from napari.utils.notifications import (
+    ErrorNotification,
+    Notification,
+    notification_manager,
+    show_error,
+)
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, QPoint
 from qtpy.QtGui import QHelpEvent
@@ -49,6 +54,21 @@ def test_a_long_sentence_is_shown_whole(
     assert 0 <= bottom <= 20  # it grew upwards
     unfold_notifications(viewer)
     assert note.property("expanded")
+    note.close()
+
+
+def test_the_button_of_a_traceback_takes_no_line(viewer: Viewer, qtbot: QtBot) -> None:
+    NapariQtNotification.show_notification(ErrorNotification(ValueError(LONG)))
+    note = main_window(viewer).findChildren(NapariQtNotification)[-1]
+    unfold_notifications(viewer)
+    qtbot.waitUntil(lambda: note.message.sizeHint().height() <= note.message.height())
+
+    def apart() -> bool:
+        lowest = note.message.mapTo(note, note.message.rect().bottomLeft()).y()
+        return lowest < note.row2_widget.y()
+
+    qtbot.waitUntil(apart)
+    assert note.row2_widget.geometry().bottom() <= note.height()
     note.close()
 
 
