@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from napari_ptx.ct.region import SEARCHES, search_region
 from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.sampling import normalise
 from napari_ptx.ct.space import body_centre
+from napari_ptx.ct.structures import largest_parts
 from napari_ptx.image import Image, write_nifti
 from napari_ptx.image.grid import Grid
 from napari_ptx.learn.manifest import file_sha256
@@ -79,6 +80,7 @@ def predict(
     candidates: CandidateSettings | None = None,
     probability: bool = True,
     mirrored: bool = False,
+    largest_part: bool = False,
     progress: Progress | None = None,
 ) -> Predictions:
     """Run a model over a cohort and write what it found.
@@ -104,6 +106,8 @@ def predict(
     mirrored
         Show each patch mirrored as well, and take the mean, which takes twice as long; for
         models that were trained so.
+    largest_part
+        Keep of each structure its largest connected part (``structures.largest_parts``).
     progress
         Called before each patch.
 
@@ -111,11 +115,16 @@ def predict(
     ------
     CohortError, CtError, ImageError
         The table or an image cannot be used; a patient has none of the model's phases; the
-        model was not trained on mirrored patches.
+        model was not trained on mirrored patches; the largest part is asked for of glands.
     """
     if search not in SEARCHES:
         raise CtError(f"There is no search {search!r}; choose from {', '.join(SEARCHES)}.")
     pairs = trained_pairs(model) if mirrored else ()
+    if largest_part and model.settings.glands:
+        raise CtError(
+            f"{model.folder} looks for glands, of which there are several; predict "
+            "without --largest-part."
+        )
     exams = read_exams(cohort)
     for exam in exams:  # all faults that can be known before the work
         samples(exam, model.settings)
@@ -137,6 +146,8 @@ def predict(
         told(0, 1, "")
         answer = examine(model, chosen, exam, search, told, pairs)
         table, found = _found(answer, exam, model.settings, made)
+        if largest_part:
+            found = replace(found, pixels=largest_parts(found.pixels))
         path = out / label_map_name(exam.patient)
         write_label_map(path, found)
         tables.append(table)
@@ -155,7 +166,7 @@ def predict(
     about["registration_residual_mm"] = {
         exam.patient: residuals[exam.patient] for exam in exams if exam.patient in residuals
     }
-    about["configuration"]["mirrored"] = mirrored
+    about["configuration"] |= {"mirrored": mirrored, "largest_part": largest_part}
     about["cohort"] = _relative(cohort, out)
     examined = pd.DataFrame(rows, columns=list(EXAMINED))
     predictions = Predictions(joined, examined, labels, about, chances)

@@ -17,12 +17,14 @@ from napari_ptx.ct.config import ModelSettings, TrainConfig
 from napari_ptx.ct.mirror import both_ways, trained_pairs
 from napari_ptx.ct.network import NetworkConfig, build
 from napari_ptx.ct.predictions import read_predictions
+from napari_ptx.ct.structures import largest_parts
 
 from .volumes import PATCH, SPACING, write_cohort
 
 CLASSES = {"cord": (5,), "right": (1,), "left": (2,)}
 PAIRS = (("right", "left"), ("cord", "cord"))
 SETTINGS = ModelSettings(spacing=SPACING, patch=PATCH, classes=CLASSES)
+GLANDS = ModelSettings(spacing=SPACING, patch=PATCH)
 
 
 def seen_from(activation: str):
@@ -58,15 +60,24 @@ def test_the_command_and_what_is_refused(tmp_path, capsys):
     assert trained_pairs(trained) == PAIRS
     command = ["--engine", "fp32", "--search", "full"]
     maps = {}
-    for name, more in (("one", []), ("both", ["--mirrored"])):
+    for name, more in (("one", []), ("both", ["--mirrored"]), ("parts", ["--largest-part"])):
         out = tmp_path / name
         arguments = ["ct", "predict", str(tmp_path / "m"), str(cohort), "-o", str(out)]
         assert run([*arguments, *command, *more]) == 0
         held = json.loads((out / "prediction.json").read_text())
-        assert held["configuration"]["mirrored"] is bool(more)
+        assert held["configuration"]["mirrored"] is (name == "both")
+        assert held["configuration"]["largest_part"] is (name == "parts")
         maps[name] = read_predictions(out).label_map("p0").pixels
     assert not np.array_equal(maps["one"], maps["both"])
+    # Weights that have learned nothing scatter their answer.
+    assert not np.array_equal(maps["one"], maps["parts"])
+    np.testing.assert_array_equal(maps["parts"], largest_parts(maps["one"]))
     capsys.readouterr()
+    write_model(tmp_path / "glands", build(NetworkConfig(2, 1, 4, 4), 3), GLANDS)
+    arguments = ["ct", "predict", str(tmp_path / "glands"), str(cohort), "-o", str(tmp_path / "no")]
+    assert run([*arguments, "--largest-part"]) == 2
+    assert "of which there are several" in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
     for train in (None, {"config": TrainConfig(SETTINGS).to_json()}):
         folder = tmp_path / f"other{train is None}"
         write_model(folder, network, SETTINGS, train=train)

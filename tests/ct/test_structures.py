@@ -20,7 +20,7 @@ from napari_ptx.ct.predictions import (
     write_label_map,
     write_predictions,
 )
-from napari_ptx.ct.structures import evaluate_structures
+from napari_ptx.ct.structures import evaluate_structures, largest_parts
 from tests.ct.make import NOTE, SPACING, ball, volume
 
 pytestmark = pytest.mark.once
@@ -170,3 +170,23 @@ def test_a_prediction_of_glands_is_no_prediction_of_classes(tmp_path: Path) -> N
     assert read_predictions(out).classes is None
     with pytest.raises(CtError, match="prediction of glands"):
         evaluate_structures(cohort, out, tmp_path / "ev")
+
+
+def test_the_largest_part_of_each_structure_is_simpleitks() -> None:
+    """ITK sorts the parts of each structure by size, neighbours at corners included."""
+    generator = np.random.default_rng(4)
+    for share in (0.05, 0.12, 0.2):
+        labels = generator.choice([0, 3, 4, 9], (14, 15, 16), p=[1 - 3 * share] + [share] * 3)
+        labels = labels.astype(np.int16)
+        found = largest_parts(labels)
+        assert found.dtype == labels.dtype
+        for value in (3, 4, 9):
+            parts = sitk.ConnectedComponent(
+                sitk.GetImageFromArray((labels == value).astype(np.uint8)), True
+            )
+            sizes = np.bincount(sitk.GetArrayFromImage(parts).ravel())[1:]
+            assert (found == value).sum() == sizes.max() < sizes.sum()
+            chosen = np.unique(sitk.GetArrayFromImage(parts)[found == value])
+            assert len(chosen) == 1
+            assert sizes[chosen[0] - 1] == sizes.max()
+    assert not largest_parts(np.zeros((3, 4, 5), np.int16)).any()

@@ -63,6 +63,13 @@ def predict(
             "--mirror'; takes twice as long.",
         ),
     ] = False,
+    largest_part: Annotated[
+        bool,
+        typer.Option(
+            "--largest-part",
+            help="Keep of each structure its largest connected part: for structures that are one.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Look for glands: a map and a table of candidates, and what was not examined.
@@ -84,6 +91,7 @@ def predict(
             engine=engine.value,
             probability=probability,
             mirrored=mirrored,
+            largest_part=largest_part,
             progress=progress,
         )
     chosen = found.about["configuration"]["engine"]
