@@ -31,7 +31,13 @@ def volume(tmp_path: Path) -> tuple[Path, Image]:
 def on_canvas(viewer: Viewer) -> str:
     """Give the letters that are really seen: left, right, top, bottom."""
     labels = canvas_widget(viewer).findChildren(QLabel)
-    return "".join(label.text() for label in labels if label.isVisible() and len(label.text()) == 1)
+    seen = [label for label in labels if label.isVisible() and len(label.text()) == 1]
+    if not seen:
+        return ""
+    assert len(seen) == 4
+    across = sorted(seen, key=lambda label: label.x())
+    down = sorted(seen, key=lambda label: label.y())
+    return "".join(label.text() for label in (across[0], across[-1], down[0], down[-1]))
 
 
 @pytest.mark.parametrize(
