@@ -84,26 +84,26 @@ class SideLetters:
         if viewer is None or hub is None or not is_open(viewer):
             self._letters = None  # gone with the canvas
             return
-        quiet = hub.blinded or hub.phases is not None
-        image = None if quiet else _volume(viewer)
-        if image is None or viewer.dims.ndisplay != 2 or viewer.dims.ndim != 3:
+        said = set() if hub.blinded or hub.phases is not None else _said(viewer)
+        if len(said) != 1:  # of volumes that run differently no letter would be true
             letters, self._letters = self._letters, None
             if letters is not None:
                 letters.close()
             return
-        rows, columns = viewer.dims.displayed
-        vertical, horizontal = viewer.scene.camera.orientation2d
         if self._letters is None:
             self._letters = EdgeLetters(viewer)
-        grows = (str(vertical), str(horizontal))
-        self._letters.show(letters_of(image, (rows, columns), grows))
+        self._letters.show(said.pop())
 
 
-def _volume(viewer: Viewer) -> Image | None:
-    """Give the uppermost volume with a direction; what two of them say is not compared."""
-    for layer in reversed(viewer.layers):
-        image = layer.metadata.get("ptx", {}).get("image")
-        if image is not None and image.axes == "zyx" and image.direction is not None:
-            found: Image = image
-            return found
-    return None
+def _said(viewer: Viewer) -> set[str]:
+    """Give what the volumes with a direction say of the edges; nothing outside of a plane."""
+    if viewer.dims.ndisplay != 2 or viewer.dims.ndim != 3:
+        return set()
+    rows, columns = viewer.dims.displayed
+    vertical, horizontal = viewer.scene.camera.orientation2d
+    images = [layer.metadata.get("ptx", {}).get("image") for layer in viewer.layers]
+    return {
+        letters_of(image, (rows, columns), (str(vertical), str(horizontal)))
+        for image in images
+        if image is not None and image.axes == "zyx" and image.direction is not None
+    }

@@ -89,6 +89,16 @@ def test_nothing_is_said_of_what_has_no_sides(
     assert on_canvas(viewer) == hub._letters.letters == ""
 
 
+def test_volumes_that_run_differently_have_no_letters(
+    viewer: Viewer, hub: Hub, volume: tuple[Path, Image]
+) -> None:
+    viewer.open(str(volume[0]), plugin="napari-ptx")
+    as_stored = add_image(viewer, volume[1], name="as the file runs")
+    assert on_canvas(viewer) == ""
+    viewer.layers.remove(as_stored)
+    assert on_canvas(viewer) == "RLAP"
+
+
 def test_a_dock_with_letters_of_its_own_is_left_alone(
     viewer: Viewer, hub: Hub, volume: tuple[Path, Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
