@@ -110,12 +110,12 @@ class PairView(CaseView):
         self.drawing.hold_hide(hidden)
         self.draw_pair()
 
-    def fit(self) -> None:
-        """Fit the image to the canvas, or to its half."""
+    def _fill_canvas(self) -> None:
+        """Fill the canvas with the image, or each half of it."""
         if self.apart and self._double is not None:
             self.viewer.reset_view()
         else:
-            super().fit()
+            super()._fill_canvas()
 
     def describe(self) -> dict[str, Any]:
         """Give what is recorded with each step; "apart": side by side."""

@@ -10,6 +10,7 @@ from qtpy.QtCore import QTimer
 
 from napari_ptx.docks import compat, keys, layers
 from napari_ptx.docks.drawing import Drawing
+from napari_ptx.docks.fitting import Fitting
 from napari_ptx.docks.focus import Blindfold, FocusMode
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class CaseView:
         self._image_layer: napari.layers.Image | None = None
         self._outline_layer: napari.layers.Shapes | None = None
         self._blindfold = Blindfold(viewer)
+        self._fitting = Fitting(viewer, self._fill_canvas)
         self._wants_focus = focus
         self._actions: Mapping[str, Callable[..., Any]] = {}
         self._awake = False
@@ -156,9 +158,13 @@ class CaseView:
     # Looking at it
 
     def fit(self) -> None:
-        """Fit the image to the canvas."""
-        if self._image_layer is not None:
-            self.viewer.fit_to_view(layers=[self._image_layer], margin=0.02)
+        """Fit the image to the canvas; it stays fitted until the reader zooms or moves it."""
+        self._fitting.fit()
+
+    def _fill_canvas(self) -> None:
+        layer = self._image_layer
+        if self.image is not None and layer is not None and layer in self.viewer.layers:
+            self.viewer.fit_to_view(layers=[layer], margin=0.02)
 
     def reset_window(self) -> None:
         """Show the grey values as the case opened."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_ptx.docks.blend import Blend
 from napari_ptx.docks.edge_letters import EdgeLetters
+from napari_ptx.docks.fitting import Fitting
 from napari_ptx.docks.layers import add_blend, add_image
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class PhaseView:
         self._layers: dict[str, ImageLayer] = {}
         self._covers: dict[str, tuple[Layer, Layer | None]] = {}
         self._letters: EdgeLetters | None = None
+        self._fitting = Fitting(viewer, self._fill_canvas)
 
     @property
     def shown(self) -> bool:
@@ -191,7 +193,10 @@ class PhaseView:
         self.fit()
 
     def fit(self) -> None:
-        """Fill the canvas, or each half of it, with the body."""
+        """Fill the canvas, or each half of it, with the body, until somebody zooms or moves it."""
+        self._fitting.fit()
+
+    def _fill_canvas(self) -> None:
         if not self._alive() or self.pair is None:
             return
         self.viewer.reset_view()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_ptx.docks import compat, layers, settings
+from napari_ptx.docks.fitting import Fitting
 
 if TYPE_CHECKING:
     import napari.layers
@@ -24,6 +25,7 @@ class ReplayView:
         self._picture: napari.layers.Image | None = None
         self._outlines: napari.layers.Shapes | None = None
         self._shown: tuple[Outline, ...] = ()
+        self._fitting = Fitting(viewer, self._fill_canvas)
 
     def open(self, replay: Replay, image: Image) -> None:
         """Show the image of a reading, as yet without a line."""
@@ -41,7 +43,10 @@ class ReplayView:
         self._shown = ()
 
     def fit(self) -> None:
-        """Fit the image to the canvas."""
+        """Fit the image to the canvas; it stays fitted until somebody zooms or moves it."""
+        self._fitting.fit()
+
+    def _fill_canvas(self) -> None:
         if self._present:
             self._viewer.fit_to_view(layers=[self._picture], margin=0.02)
 

@@ -85,6 +85,28 @@ def test_phases_are_registered_and_looked_at_in_every_way(
 
 
 @pytest.mark.once
+def test_the_phases_fill_a_canvas_that_grows(
+    dock: PhasesDock, viewer: Viewer, made_phases: Path, qtbot
+) -> None:
+    viewer.window.resize(1366, 768)
+    viewer.window.show()
+    opened(dock, made_phases, qtbot)
+    camera = viewer.scene.camera
+    for mode in ("side by side", "overlay"):
+        dock.mode.setCurrentText(mode)
+        viewer.window.resize(1366, 768)
+        qtbot.waitUntil(lambda: viewer.canvas.size[0] < 768)
+        small = camera.zoom
+        viewer.window.resize(1900, 1060)
+        qtbot.waitUntil(lambda: viewer.canvas.size[0] > 768)
+        qtbot.wait(100)
+        kept = camera.zoom
+        assert kept > 1.1 * small
+        dock.view.fit()
+        assert camera.zoom == pytest.approx(kept)
+
+
+@pytest.mark.once
 def test_the_viewer_is_left_as_it_was_found(
     dock: PhasesDock, viewer: Viewer, hub: Hub, made_phases: Path, new_study_file: Path, qtbot
 ) -> None:

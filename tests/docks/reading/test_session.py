@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,13 +53,35 @@ def test_draw_and_enter_is_all_that_a_plain_case_takes(hands: Hands, study_file:
 def test_the_image_is_fitted_and_named_by_its_code(hands: Hands) -> None:
     layer = hands.viewer.layers[0]
     assert layer.name == hands.session.cases[0].code
+    hands.wait_for(lambda: 0.9 < filled(hands) <= 1, "a fitted image")
+
+
+def test_the_image_stays_fitted_until_the_reader_zooms(hands: Hands) -> None:
+    window, camera = hands.viewer.window, hands.viewer.scene.camera
+    for size in ((1800, 1000), (900, 700), (1366, 768)):
+        before = hands.canvas.size()
+        window.resize(*size)
+        hands.wait_for(lambda before=before: hands.canvas.size() != before, "another size")
+        hands.wait_for(lambda: 0.9 < filled(hands) <= 1, "a fitted image")
+    camera.zoom *= 1.5
+    hands.wait()
+    chosen = camera.zoom
+    before = hands.canvas.size()
+    window.resize(1800, 1000)
+    hands.wait_for(lambda: hands.canvas.size() != before, "another size")
+    hands.wait(200)
+    assert camera.zoom == pytest.approx(chosen)
+    hands.key("f")
+    hands.wait_for(lambda: 0.9 < filled(hands) <= 1, "a fitted image")
+
+
+def filled(hands: Hands) -> float:
+    """Give the share of the canvas that the image takes; inf where it is cut off."""
     height, width = hands.canvas.height(), hands.canvas.width()
-    corners = [hands.at(where) for where in ((-0.5, -0.5), (239.5, 319.5))]
-    assert all(0 <= corner.x() <= width and 0 <= corner.y() <= height for corner in corners)
-    filled = max(
-        (corners[1].x() - corners[0].x()) / width, (corners[1].y() - corners[0].y()) / height
-    )
-    assert filled > 0.9
+    first, last = (hands.at(where) for where in ((-0.5, -0.5), (239.5, 319.5)))
+    if min(first.x(), first.y()) < 0 or last.x() > width or last.y() > height:
+        return math.inf
+    return max((last.x() - first.x()) / width, (last.y() - first.y()) / height)
 
 
 def test_undo_redo_delete_and_clear(hands: Hands) -> None:
