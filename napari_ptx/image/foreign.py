@@ -24,8 +24,16 @@ class Unreadable(Exception):
     """
 
 
-def check_size(nbytes: int, path: Path) -> None:
+def check_size(nbytes: int, path: Path | None) -> None:
     """Refuse pixels that are none, or more than ``LARGEST`` or than the file can hold.
+
+    Parameters
+    ----------
+    nbytes
+        What the pixels take in memory.
+    path
+        The file that holds them, which need not be the one with the header; ``None`` where
+        they lie in several.
 
     Raises
     ------
@@ -38,7 +46,7 @@ def check_size(nbytes: int, path: Path) -> None:
             f"it declares {nbytes / 2**30:,.0f} GiB of pixels, more than the limit of "
             f"{LARGEST / 2**30:.0f} GiB; the file is damaged, or must be split first"
         )
-    if nbytes > DENSEST * path.stat().st_size:
+    if path is not None and nbytes > DENSEST * path.stat().st_size:
         raise Unreadable(
             f"it declares {nbytes:,} bytes of pixels, more than {path.stat().st_size:,} bytes of "
             "file can hold; copy it again from where it came"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ _SUFFIXES = {
     "NrrdImageIO": (".nrrd", ".nhdr"),
     "MetaImageIO": (".mha", ".mhd"),
 }
+
+_POINTER = re.compile(rb"^(?:ElementDataFile *=|data ?file:) *([^\r\n]+)", re.M | re.I)
+"""Where MetaImage and NRRD name the file of the pixels."""
 
 
 def read_volume(path: Path, reader_name: str) -> Image:
@@ -49,10 +53,12 @@ def read_volume(path: Path, reader_name: str) -> Image:
     reader = sitk.ImageFileReader()
     reader.SetImageIO(reader_name)
     reader.SetFileName(str(path))
+    holder = file_of_pixels(path)
     try:
         reader.ReadImageInformation()
         size, components = reader.GetSize(), reader.GetNumberOfComponents()
-        check_size(math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue()), path)
+        nbytes = math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue())
+        check_size(nbytes, holder)
         if reader_name == "NiftiImageIO":
             _check_nifti(path)
         volume = reader.Execute()
@@ -106,12 +112,39 @@ def _states_spacing(path: Path, reader_name: str) -> bool:
     """Tell whether the file states a spacing; ITK says 1 where it does not."""
     if reader_name == "NiftiImageIO":
         return True
-    with path.open("rb") as file:
-        head = file.read(2**16)
+    head = _head(path)
     if reader_name == "NrrdImageIO":
         head = head.partition(b"\n\n")[0].lower()
         return b"\nspacings:" in head or b"\nspace directions:" in head
     return b"ElementSpacing" in head or b"ElementSize" in head
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(2**16)
+
+
+def file_of_pixels(path: Path) -> Path | None:
+    """Give the file with the pixels of a NIfTI, NRRD or MetaImage file, often another one.
+
+    ``None`` where they lie in several, a slice in each.
+
+    Raises
+    ------
+    Unreadable
+        The other file is not there.
+    """
+    if path.name.lower().endswith((".hdr", ".img", ".img.gz")):
+        return _pair(path)[1]
+    found = _POINTER.search(_head(path).partition(b"\n\n")[0])
+    name = found[1].decode(errors="replace").strip() if found else "LOCAL"
+    if name.upper() == "LOCAL":
+        return path
+    if name.upper().startswith("LIST") or "%" in name:
+        return None
+    if not (path.parent / name).is_file():
+        raise Unreadable(f"its pixels are in {name}, which is not there; put both into one folder")
+    return path.parent / name
 
 
 def _check_nifti(path: Path) -> None:

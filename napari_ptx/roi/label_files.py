@@ -95,13 +95,15 @@ def load(path: Path) -> Labels:
 def _load(path: Path) -> Labels:
     import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
 
+    from napari_ptx.image.volume import file_of_pixels
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
         size = (*reader.GetSize(), 1)[:3]
         components = int(reader.GetNumberOfComponents())
-        check_size(int(np.prod(size)) * components * 8, path)
+        check_size(int(np.prod(size)) * components * 8, file_of_pixels(path))
         volume = reader.Execute()
     except RuntimeError:
         raise Unreadable("ITK could not read it; save the label map again") from None

@@ -81,6 +81,29 @@ def test_cut_files_are_refused(tmp_path: Path, suffix: str, kept: float) -> None
         decode(path)
 
 
+@pytest.mark.parametrize("suffix", [".mhd", ".nhdr", ".hdr"])
+def test_a_header_beside_a_large_file_of_pixels(tmp_path: Path, suffix: str) -> None:
+    """The header's few hundred bytes are not what the pixels are held against."""
+    pixels = np.zeros((64, 256, 256), np.int16)
+    path = volume(tmp_path / f"a{suffix}", pixels)
+    assert np.array_equal(decode(path).pixels, pixels)
+    next(one for one in tmp_path.iterdir() if one != path).unlink()
+    with pytest.raises(ImageError, match=r"put both into one folder"):
+        decode(path)
+
+
+@pytest.mark.parametrize(
+    "listed", ["a%d.raw 0 4 1", "LIST\na0.raw\na1.raw\na2.raw\na3.raw\na4.raw"]
+)
+def test_slices_in_files_of_their_own(tmp_path: Path, listed: str) -> None:
+    pixels = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
+    for number, one in enumerate(pixels):
+        (tmp_path / f"a{number}.raw").write_bytes(one.tobytes())
+    header = "ObjectType = Image\nNDims = 3\nDimSize = 7 6 5\nElementType = MET_SHORT\n"
+    (tmp_path / "a.mhd").write_text(f"{header}ElementDataFile = {listed}\n", encoding="ascii")
+    assert np.array_equal(decode(tmp_path / "a.mhd").pixels, pixels)
+
+
 def test_colour_and_flat_images(tmp_path: Path) -> None:
     colour = decode(volume(tmp_path / "a.mha", random_grey((6, 8, 3))))
     assert colour.colour
