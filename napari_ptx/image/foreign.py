@@ -1,12 +1,15 @@
-"""What all readers of foreign files share: the refusal, and the limit on size."""
+"""What all readers of foreign files share: the refusal, the limit on size, and tidy pixels."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_ptx.image.types import Image
 
 LARGEST = 4 * 2**30
 """Bytes of pixels that one file may decode to. A cine loop of ten minutes or a
@@ -61,3 +64,31 @@ def tidy(pixels: NDArray[Any]) -> NDArray[Any]:
         raise Unreadable(f"its pixels are of the type {pixels.dtype}, which is not a picture")
     contiguous: NDArray[Any] = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("="))
     return contiguous
+
+
+def without_gaps(image: Image) -> Image:
+    """Give pixels that have no value (NaN, or infinite) the lowest value of the others.
+
+    Programs that resample write NaN outside of what was scanned. One such voxel would leave
+    an image without a window and spread over a whole volume that is smoothed.
+
+    Raises
+    ------
+    Unreadable
+        No pixel has a value.
+    """
+    pixels = image.pixels
+    if pixels.dtype.kind != "f" or np.isfinite(pixels.sum()):
+        return image
+    known = np.isfinite(pixels)
+    if known.all():  # only their sum is too large
+        return image
+    if not known.any():
+        raise Unreadable("none of its pixels has a value (all are NaN); export it again")
+    lowest = pixels[known].min()
+    share = 100 * (1 - known.mean())
+    note = (
+        f"{share:.2g}% of the pixels have no value (NaN); they are read as {lowest:g}, the "
+        "lowest of the others"
+    )
+    return replace(image, pixels=np.where(known, pixels, lowest), notes=(*image.notes, note))

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from napari_ptx.child import Child, ChildDied, ChildFault, ChildTimeout
-from napari_ptx.image.foreign import Unreadable
+from napari_ptx.image.foreign import Unreadable, without_gaps
 from napari_ptx.image.types import Image, ImageError
 
 Read = TypeVar("Read")
@@ -169,7 +169,7 @@ def decode(path: str | os.PathLike[str]) -> Image:
     if _ADDRESS.match(str(path)):
         raise ImageError(f"{path} is an address, not a file; download it first.")
     place = Path(path)
-    return refusing(place, lambda: _reader(format_of(place))(place))
+    return refusing(place, lambda: without_gaps(_reader(format_of(place))(place)))
 
 
 def refusing(place: Path, read: Callable[[], Read]) -> Read:

@@ -9,7 +9,7 @@ import math
 import re
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - the name that ITK's own documents use
@@ -23,6 +23,11 @@ _SUFFIXES = {
     "NrrdImageIO": (".nrrd", ".nhdr"),
     "MetaImageIO": (".mha", ".mhd"),
 }
+
+_REAL = {16: "f4", 64: "f8"}
+"""NIfTI-1's codes of the real types."""
+
+_CHUNK = 2**20
 
 _POINTER = re.compile(rb"^(?:ElementDataFile *=|data ?file:) *([^\r\n]+)", re.M | re.I)
 """Where MetaImage and NRRD name the file of the pixels."""
@@ -59,8 +64,7 @@ def read_volume(path: Path, reader_name: str) -> Image:
         size, components = reader.GetSize(), reader.GetNumberOfComponents()
         nbytes = math.prod(size) * components * _bytes_per_value(reader.GetPixelIDValue())
         check_size(nbytes, holder)
-        if reader_name == "NiftiImageIO":
-            _check_nifti(path)
+        gaps = _check_nifti(path) if reader_name == "NiftiImageIO" else None
         volume = reader.Execute()
     except RuntimeError as error:
         said = str(error).strip().splitlines()[-1]
@@ -70,7 +74,7 @@ def read_volume(path: Path, reader_name: str) -> Image:
             f"ITK could not read it{said}; it is probably cut off or damaged: copy it again from "
             "where it came"
         ) from None
-    return _image(volume, _states_spacing(path, reader_name), path)
+    return _image(volume, _states_spacing(path, reader_name), path, gaps)
 
 
 def _bytes_per_value(pixel_id: int) -> int:
@@ -79,8 +83,12 @@ def _bytes_per_value(pixel_id: int) -> int:
     return bits // 8
 
 
-def _image(volume: sitk.Image, calibrated: bool, path: Path) -> Image:
+def _image(
+    volume: sitk.Image, calibrated: bool, path: Path, gaps: NDArray[np.intp] | None
+) -> Image:
     pixels: NDArray[Any] = sitk.GetArrayFromImage(volume)
+    if gaps is not None and gaps.size:
+        pixels.ravel()[gaps] = np.nan
     components = volume.GetNumberOfComponentsPerPixel()
     dimensions = volume.GetDimension()
     if components not in (1, 3):
@@ -147,28 +155,42 @@ def file_of_pixels(path: Path) -> Path | None:
     return path.parent / name
 
 
-def _check_nifti(path: Path) -> None:
-    """Refuse a NIfTI file with fewer pixels than it declares: ITK reads zeros for them."""
+def _check_nifti(path: Path) -> NDArray[np.intp]:
+    """Refuse a NIfTI file with fewer pixels than it declares: ITK reads zeros for them.
+
+    Returns
+    -------
+    ndarray
+        The places, in the file's order, of pixels that are NaN or infinite: ITK reads zeros
+        for these, too, which in a CT is water.
+    """
     if path.name.lower().endswith((".hdr", ".img", ".img.gz")):
         head, body = _pair(path)
     else:
         head = body = path
     with _open(head) as file:
         header = file.read(348)
-    start, stored = _nifti_extent(header)
-    expected = stored + (start if head == body else 0)
+    extent = _nifti_extent(header)
     held = 0
+    gaps = [np.empty(0, np.intp)]
     try:
         with _open(body) as file:
-            while chunk := file.read(2**20):
+            file.read(extent.start if head == body else 0)
+            while chunk := file.read(_CHUNK):
+                if extent.real is not None:
+                    size = extent.real.itemsize
+                    count = min(len(chunk), max(0, extent.nbytes - held)) // size
+                    values = np.frombuffer(chunk, extent.real, count)
+                    gaps.append(np.flatnonzero(~np.isfinite(values)) + held // size)
                 held += len(chunk)
     except (EOFError, gzip.BadGzipFile, OSError):
         raise Unreadable("its compressed data are cut off or damaged; copy it again") from None
-    if held < expected:
+    if held < extent.nbytes:
         raise Unreadable(
-            f"its pixel data are cut off ({held:,} of {expected:,} bytes); copy it again from "
-            "where it came"
+            f"its pixel data are cut off ({held:,} of {extent.nbytes:,} bytes); copy it again "
+            "from where it came"
         )
+    return np.concatenate(gaps)
 
 
 def _open(path: Path) -> Any:
@@ -188,15 +210,24 @@ def _pair(path: Path) -> tuple[Path, Path]:
     return head, body
 
 
-def _nifti_extent(header: bytes) -> tuple[int, int]:
-    """Read where the pixels start and how many bytes they take from a NIfTI-1 header."""
+class _Extent(NamedTuple):
+    """Where the pixels start, how many bytes they take, and their type if it is real."""
+
+    start: int
+    nbytes: int
+    real: np.dtype[Any] | None
+
+
+def _nifti_extent(header: bytes) -> _Extent:
+    """Read what a NIfTI-1 header says of the pixels."""
     for order in "<>":
         if struct.unpack_from(order + "i", header) != (348,):
             continue
         lengths = struct.unpack_from(order + "8h", header, 40)
-        (bits,) = struct.unpack_from(order + "h", header, 72)
+        code, bits = struct.unpack_from(order + "2h", header, 70)
         (start,) = struct.unpack_from(order + "f", header, 108)
         sizes = lengths[1 : lengths[0] + 1]
         if 1 <= lengths[0] <= 7 and min(sizes) >= 1 and math.isfinite(start) and bits >= 1:
-            return max(int(start), 0), math.prod(sizes) * bits // 8
+            real = np.dtype(order + _REAL[code]) if code in _REAL else None
+            return _Extent(max(int(start), 0), math.prod(sizes) * bits // 8, real)
     raise Unreadable("its NIfTI header is damaged; copy it again from where it came")

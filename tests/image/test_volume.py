@@ -104,6 +104,26 @@ def test_slices_in_files_of_their_own(tmp_path: Path, listed: str) -> None:
     assert np.array_equal(decode(tmp_path / "a.mhd").pixels, pixels)
 
 
+@pytest.mark.parametrize("suffix", [*SUFFIXES, ".hdr"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_pixels_without_a_value_are_the_lowest(tmp_path: Path, suffix: str, kind: type) -> None:
+    """ITK reads NaN of NIfTI as 0, which in a CT is water."""
+    pixels = np.random.default_rng(0).normal(40, 300, (70, 50, 60)).astype(kind)
+    known = np.full(pixels.shape, True)
+    known[-1] = known[3, 4, 5] = False
+    lowest = pixels[known].min()
+    pixels[~known] = np.nan
+    pixels[3, 4, 5] = np.inf
+    image = decode(volume(tmp_path / f"a{suffix}", pixels))
+    assert np.array_equal(image.pixels, np.where(known, pixels, lowest))
+    assert image.notes == (
+        f"1.4% of the pixels have no value (NaN); they are read as {lowest:g}, the lowest of the "
+        "others",
+    )
+    with pytest.raises(ImageError, match="none of its pixels has a value"):
+        decode(volume(tmp_path / f"b{suffix}", np.full_like(pixels, np.nan)))
+
+
 def test_colour_and_flat_images(tmp_path: Path) -> None:
     colour = decode(volume(tmp_path / "a.mha", random_grey((6, 8, 3))))
     assert colour.colour
