@@ -23,6 +23,7 @@ from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.labels import read_labels
 from napari_ptx.image import CohortError, Image, ImageError, read_cohort, read_image
 from napari_ptx.image.grid import Grid
+from napari_ptx.image.hounsfield import check_hounsfield
 from napari_ptx.image.itk import to_itk
 
 AIR_HU = -1024
@@ -225,7 +226,12 @@ def resample(image: Image, grid: Grid, outside: float) -> NDArray[Any]:
 
 
 def _read(patient: str, path: Path) -> sitk.Image:
-    return _checked(patient, path, lambda: read_image(path, timeout=_READ_SECONDS))
+    def read() -> Image:
+        image = read_image(path, timeout=_READ_SECONDS)
+        check_hounsfield(image)
+        return image
+
+    return _checked(patient, path, read)
 
 
 def _read_map(exam: Exam, phase: str, path: Path) -> sitk.Image:

@@ -14,6 +14,7 @@ from napari_ptx.ct.data import ONE_PHASE, Exam, read_exams
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.tables import write_table
 from napari_ptx.image import Image, ImageError, read_image, write_nifti
+from napari_ptx.image.hounsfield import check_hounsfield
 from napari_ptx.image.registration import RegistrationError, register, resample_to
 
 TABLE, COHORT = "registration.csv", "cohort.csv"
@@ -91,7 +92,7 @@ def read_residuals(cohort: Path) -> dict[str, float]:
 def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Register one patient; give the rows of both tables."""
     stays = ONE_PHASE if ONE_PHASE in exam.images else exam.phases[0]
-    fixed = read_image(exam.images[stays], timeout=600)
+    fixed = _read(exam, stays)
     kept = {
         name: str(files[stays].resolve())
         for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy))
@@ -102,7 +103,7 @@ def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[di
     for phase in exam.phases:
         if phase == stays:
             continue
-        moving = read_image(exam.images[phase], timeout=600)
+        moving = _read(exam, phase)
         motion = register(fixed, moving)
         path = out / f"{exam.patient}_{phase}.nii.gz"
         write_nifti(_moved(fixed, moving, resample_to(moving, fixed, motion)), path)
@@ -119,6 +120,12 @@ def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[di
             }
         )
     return rows, places
+
+
+def _read(exam: Exam, phase: str) -> Image:
+    image = read_image(exam.images[phase], timeout=600)
+    check_hounsfield(image)
+    return image
 
 
 def _moved(fixed: Image, moving: Image, pixels: Any) -> Image:

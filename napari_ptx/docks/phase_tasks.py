@@ -18,6 +18,7 @@ from napari_ptx.image import (
     read_cohort,
     read_series,
 )
+from napari_ptx.image.hounsfield import check_hounsfield
 from napari_ptx.image.orient import to_lps
 from napari_ptx.image.phase import guess_phase
 from napari_ptx.image.registration import Registration, register, resample_to
@@ -175,11 +176,14 @@ def open_pair(
 
 def _open(source: Source, resampled: bool, progress: Progress | None) -> Image:
     if isinstance(source, Series):
-        return read_series(source, resampled=resampled, progress=progress)
+        image = read_series(source, resampled=resampled, progress=progress)
+        check_hounsfield(image)
+        return image
     image = decode(source)
     if image.axes != "zyx" or image.origin is None:
         raise ImageError(
             f"{source} is not a volume with a place in the patient; choose a CT volume or the "
             "folder of a DICOM series."
         )
+    check_hounsfield(image)
     return image

@@ -83,13 +83,14 @@ def test_the_cohort_is_not_overwritten_and_failures_are_told(
     assert run(["ct", "register", str(cohort), "-o", str(cohort.parent)]) == 2
     assert "would be overwritten" in capsys.readouterr().err
     air = read_image(cohort.parent / "P1_plain.nii.gz")
-    write_nifti(
-        Image(np.full(air.shape, -1000, np.int16), "zyx", air.spacing, True, "CT",
-              origin=air.origin, direction=air.direction),
-        cohort.parent / "P1_plain.nii.gz",
-    )  # fmt: skip
     out = tmp_path / "out"
-    assert run(["ct", "register", str(cohort), "-o", str(out)]) == 1
-    assert "P1: " in (told := capsys.readouterr().out)
-    assert "shows no body" in told
-    assert list(pd.read_csv(out / "cohort.csv", dtype=str)["patient"]) == ["P2"]
+    for value, words in ((-1000, "shows no body"), (24, "P1_plain.nii.gz is not in Hounsfield")):
+        write_nifti(
+            Image(np.full(air.shape, value, np.int16), "zyx", air.spacing, True, "CT",
+                  origin=air.origin, direction=air.direction),
+            cohort.parent / "P1_plain.nii.gz",
+        )  # fmt: skip
+        assert run(["ct", "register", str(cohort), "-o", str(out)]) == 1
+        assert "P1: " in (told := capsys.readouterr().out)
+        assert words in told
+        assert list(pd.read_csv(out / "cohort.csv", dtype=str)["patient"]) == ["P2"]

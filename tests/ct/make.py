@@ -71,6 +71,7 @@ def make_cohort(
     for patient, labels in glands.items():
         write_label_map(folder / f"{patient}_labels.nii.gz", volume(labels))
         body = np.where(labels > 0, 60, 20).astype(np.int16)
+        body[..., 0] = -1000  # air
         write_label_map(folder / f"{patient}_plain.nii.gz", volume(body))
         rows.append((patient, "plain", f"{patient}_plain.nii.gz", f"{patient}_labels.nii.gz"))
     frame = pd.DataFrame(rows, columns=["patient", "phase", "image", "labels"])

@@ -23,7 +23,7 @@ from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.network import NetworkConfig, build
 from napari_ptx.ct.predict import examine, predict
 from napari_ptx.ct.predictions import read_predictions
-from napari_ptx.image import read_image
+from napari_ptx.image import read_image, write_nifti
 
 from .volumes import PATCH, SPACING, balls, write_cohort
 
@@ -169,6 +169,17 @@ def test_what_cannot_be_predicted_is_refused(cohort, model, tmp_path):
     with pytest.raises(CtError, match="none of the model's"):
         predict(other, cohort, tmp_path / "out")
     assert open_model(tmp_path / "m").note == "balls"
+
+
+def test_values_that_are_no_hounsfield_units_are_refused(cohort, model, tmp_path):
+    """Stored without the rescale intercept, a neck would be a body without air."""
+    exam = read_exams(cohort)[0]
+    image = read_image(exam.images["plain"])
+    path = tmp_path / "stored.nii.gz"
+    write_nifti(replace(image, pixels=np.clip(image.pixels + 1024, 0, None)), path)
+    wrong = replace(exam, images={**exam.images, "plain": path})
+    with pytest.raises(CtError, match=r"^Patient p0: .*stored\.nii\.gz is not in Hounsfield units"):
+        examine(model, Engine("fp32", False, "cpu", ""), wrong)
 
 
 def test_probabilities_are_kept_on_the_grid_of_the_file(cohort, model, tmp_path):

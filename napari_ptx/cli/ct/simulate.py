@@ -52,7 +52,9 @@ def simulate(
         return
     lines = [f"{about['patients']} simulated patients with {about['glands']} glands in {out}"]
     if about["outside"]:
-        lines.append(f"{len(about['outside'])} more glands lie outside of the region.")
+        count = len(about["outside"])
+        lies = "gland lies" if count == 1 else "glands lie"
+        lines.append(f"{count} more {lies} outside of the region.")
     lines.append(about["note"])
     for line in lines:
         console().print(line, highlight=False, soft_wrap=True, markup=False)

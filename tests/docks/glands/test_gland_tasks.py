@@ -76,7 +76,7 @@ def test_a_patient_opens_with_the_candidates_turned_as_the_images(
     assert (opened.labels[opened.boxes[3]] == 3).any()
     with pytest.raises(PtxError, match="does not name the patient P9"):
         open_patient(out, out.parent / "cohort.csv", "P9")
-    write_nifti(image(np.zeros((4, 5, 6), np.int16)), tmp_path / "small.nii.gz")
+    write_nifti(image(np.full((4, 5, 6), -1000, np.int16)), tmp_path / "small.nii.gz")
     other = tmp_path / "other.csv"
     other.write_text("patient,phase,image\nP1,plain,small.nii.gz\n")
     with pytest.raises(PtxError, match="do not lie on the grid"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ from napari_ptx.docks.blend import Blend
 from napari_ptx.docks.hub import Hub
 from napari_ptx.docks.phase_view import PLANES, WINDOWS
 from napari_ptx.docks.phases import PhasesDock, _change
+from napari_ptx.image import read_image
+from napari_ptx.image.write import write_nifti
 from tests.docks.phases.conftest import SHIFT, SPACING
 
 GLAND = (36.0, 50.0, 80.0)  # mm of the layers, z y x
@@ -295,3 +298,18 @@ def test_washout_is_of_the_arterial_phase() -> None:
     assert _change(("arterial", "delayed"), 170, 97) == "washout 43 %"
     assert _change(("plain", "arterial"), 45, 182) == "enhancement +137 HU"
     assert _change(("arterial", "venous"), -3, 10) == "washout –"
+
+
+@pytest.mark.once
+def test_a_volume_that_is_no_ct_is_told(
+    dock: PhasesDock, made_phases: Path, tmp_path: Path, told: list[str], qtbot
+) -> None:
+    """A grey picture of 8 bits; without the other phase, which would be registered to it."""
+    image = read_image(made_phases / "P7_plain.nii.gz")
+    grey = np.clip((image.pixels + 160.0) / 400 * 255, 0, 255).astype(np.uint8)
+    write_nifti(replace(image, pixels=grey), tmp_path / "P7_plain.nii.gz")
+    dock.place.path = tmp_path
+    qtbot.waitUntil(lambda: dock.first.count() == 1 and dock.primary.isEnabled())
+    qtbot.keyClick(dock, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: any("not in Hounsfield units" in message for message in told))
+    assert not dock.view.shown
