@@ -20,8 +20,9 @@ from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.data import read_exams
 from napari_ptx.ct.engine import Engine
 from napari_ptx.ct.errors import CtError
+from napari_ptx.ct.examine import examine
 from napari_ptx.ct.network import NetworkConfig, build
-from napari_ptx.ct.predict import examine, predict
+from napari_ptx.ct.predict import predict
 from napari_ptx.ct.predictions import read_predictions
 from napari_ptx.image import read_image, write_nifti
 
