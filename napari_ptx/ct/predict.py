@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from napari_ptx.ct.candidates import COLUMNS, CandidateSettings
 from napari_ptx.ct.data import Exam, read_exams, samples
 from napari_ptx.ct.engine import PROBE, Engine, choose
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.examine import candidates_of, chance_map, examine
+from napari_ptx.ct.examine import Answer, candidates_of, chance_map, examine
 from napari_ptx.ct.mirror import trained_pairs
 from napari_ptx.ct.predictions import (
     EXAMINED,
@@ -29,7 +29,8 @@ from napari_ptx.ct.predictions import (
 from napari_ptx.ct.region import SEARCHES
 from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.structures import largest_parts
-from napari_ptx.image import write_nifti
+from napari_ptx.ct.unfinished import Done, Unfinished
+from napari_ptx.image import ImageError, write_nifti
 from napari_ptx.learn.manifest import file_sha256
 
 
@@ -47,6 +48,10 @@ def predict(
     progress: Progress | None = None,
 ) -> Predictions:
     """Run a model over a cohort and write what it found.
+
+    A patient whose image cannot be used does not stop the others: ``about["failed"]`` has the
+    reason. What was stopped goes on with the same call (``unfinished``), also after a failed
+    patient's image was mended; ``about["taken_over"]`` names the patients that were done.
 
     Parameters
     ----------
@@ -77,7 +82,7 @@ def predict(
     Raises
     ------
     CohortError, CtError, ImageError
-        The table or an image cannot be used; a patient has none of the model's phases; the
+        The table or no image can be used; a patient has none of the model's phases; the
         model was not trained on mirrored patches; the largest part is asked for of glands.
     """
     if search not in SEARCHES:
@@ -98,7 +103,13 @@ def predict(
     chosen.prepare(model.network)
     out.mkdir(parents=True, exist_ok=True)
     (out / "prediction.json").unlink(missing_ok=True)
-    tables, rows, labels, chances, hashes = [], [], {}, {}, {}
+    about = _about(model, chosen, search, made)
+    about["configuration"] |= {"mirrored": mirrored, "largest_part": largest_part}
+    precision = {"engine": chosen.precision}
+    store = Unfinished(out, {**about, "configuration": {**about["configuration"], **precision}})
+    done: dict[str, Done] = {}
+    failed: dict[str, str] = {}
+    taken_over: list[str] = []
     for number, exam in enumerate(exams):
 
         def told(patch: int, patches: int, text: str, at: int = number, of: Exam = exam) -> None:
@@ -107,34 +118,86 @@ def predict(
                 progress(patch, patches, words)
 
         told(0, 1, "")
-        answer = examine(model, chosen, exam, search, told, pairs)
-        table, found = candidates_of(answer, exam, model.settings, made)
-        if largest_part:
-            found = replace(found, pixels=largest_parts(found.pixels))
-        path = out / label_map_name(exam.patient)
-        write_label_map(path, found)
-        tables.append(table)
-        labels[exam.patient] = path
+        images = _hashes(exam)
+        names = [label_map_name(exam.patient)]
         if probability:
-            chances[exam.patient] = out / chance_map_name(exam.patient)
-            write_nifti(chance_map(answer), chances[exam.patient])
-        else:  # one of an earlier prediction would be taken for this one's
+            names.append(chance_map_name(exam.patient))
+        if (found := store.find(exam.patient, images, names)) is not None:
+            taken_over.append(exam.patient)
+        else:
+            try:
+                answer = examine(model, chosen, exam, search, told, pairs)
+            except (CtError, ImageError) as error:
+                if len(exams) == 1:
+                    raise
+                failed[exam.patient] = error.message
+                continue
+            table = _write_maps(answer, exam, model, made, out, names, largest_part)
+            found = Done(table, answer.examined_fraction, answer.region, images)
+            store.keep(exam.patient, found, names)
+        if not probability:  # one of an earlier prediction would be taken for this one's
             (out / chance_map_name(exam.patient)).unlink(missing_ok=True)
-        rows.append((exam.patient, answer.examined_fraction, answer.region))
-        hashes[exam.patient] = {p: file_sha256(exam.images[p]) for p in exam.phases}
-    full = [table for table in tables if len(table)]
-    joined = pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=list(COLUMNS))
-    about = _about(model, chosen, search, made, hashes)
+        done[exam.patient] = found
+    if not done:
+        raise CtError("No patient could be predicted.", list(failed.values()))
     residuals = read_residuals(cohort)
-    about["registration_residual_mm"] = {
-        exam.patient: residuals[exam.patient] for exam in exams if exam.patient in residuals
+    about |= {
+        "images_sha256": {patient: one.images for patient, one in done.items()},
+        "registration_residual_mm": {
+            patient: residuals[patient] for patient in done if patient in residuals
+        },
+        "cohort": _relative(cohort, out),
+        "taken_over": taken_over,
+        "failed": failed,
     }
-    about["configuration"] |= {"mirrored": mirrored, "largest_part": largest_part}
-    about["cohort"] = _relative(cohort, out)
-    examined = pd.DataFrame(rows, columns=list(EXAMINED))
-    predictions = Predictions(joined, examined, labels, about, chances)
+    predictions = _joined(done, about, out, probability)
     write_predictions(out, predictions)
+    if not failed:
+        store.remove()
     return predictions
+
+
+def _hashes(exam: Exam) -> dict[str, str]:
+    """Give the SHA-256 of each phase; nothing where a file cannot be read, as its reader says."""
+    try:
+        return {phase: file_sha256(exam.images[phase]) for phase in exam.phases}
+    except OSError:
+        return {}
+
+
+def _write_maps(
+    answer: Answer,
+    exam: Exam,
+    model: CtModel,
+    made: CandidateSettings,
+    out: Path,
+    names: Sequence[str],
+    largest_part: bool,
+) -> pd.DataFrame:
+    """Write the map of candidates and, where it has a name, that of probabilities."""
+    table, found = candidates_of(answer, exam, model.settings, made)
+    if largest_part:
+        found = replace(found, pixels=largest_parts(found.pixels))
+    write_label_map(out / names[0], found)
+    if len(names) > 1:
+        write_nifti(chance_map(answer), out / names[1])
+    return table
+
+
+def _joined(
+    done: Mapping[str, Done], about: Mapping[str, Any], out: Path, probability: bool
+) -> Predictions:
+    """Join the patients to one prediction."""
+    full = [one.candidates for one in done.values() if len(one.candidates)]
+    joined = pd.concat(full, ignore_index=True) if full else pd.DataFrame(columns=list(COLUMNS))
+    rows = [(patient, one.examined_fraction, one.region) for patient, one in done.items()]
+    return Predictions(
+        joined,
+        pd.DataFrame(rows, columns=list(EXAMINED)),
+        {patient: out / label_map_name(patient) for patient in done},
+        about,
+        {patient: out / chance_map_name(patient) for patient in done} if probability else {},
+    )
 
 
 def _relative(path: Path, folder: Path) -> str:
@@ -150,7 +213,6 @@ def _about(
     engine: Engine,
     search: str,
     made: CandidateSettings,
-    hashes: Mapping[str, Mapping[str, str]],
 ) -> dict[str, Any]:
     return {
         "model": {"folder": str(model.folder), "weights_sha256": model.sha256, "note": model.note},
@@ -164,7 +226,6 @@ def _about(
                 "min_volume_mm3": made.min_volume_mm3,
             },
         },
-        "images_sha256": hashes,
         "versions": versions(),
         "note": model.note,
     }

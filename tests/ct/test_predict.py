@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -200,3 +201,113 @@ def test_probabilities_are_kept_on_the_grid_of_the_file(cohort, model, tmp_path)
     # Without them, one of an earlier prediction is not taken for this one's.
     predict(model, cohort, tmp_path / "out", engine="fp32", probability=False)
     assert read_predictions(tmp_path / "out").chances == {}
+
+
+def tables(folder):
+    return [(folder / name).read_bytes() for name in ("candidates.csv", "examined.csv")]
+
+
+class Stopped(Exception):
+    """The user's stop, at the second patient."""
+
+
+def stop_at_second(_done, _of, words):
+    if "(2 of 2)" in words:
+        raise Stopped
+
+
+def test_a_stopped_prediction_goes_on(cohort, model, tmp_path):
+    predict(model, cohort, tmp_path / "whole", engine="fp32")
+    out = tmp_path / "out"
+    with pytest.raises(Stopped):
+        predict(model, cohort, out, engine="fp32", progress=stop_at_second)
+    with pytest.raises(CtError, match=r"holds no prediction\.json"):
+        read_predictions(out)
+    words = []
+    again = predict(model, cohort, out, engine="fp32", progress=lambda *said: words.append(said))
+    assert again.about["taken_over"] == ["p0"]
+    assert not any("p0" in text and patch for patch, _, text in words)
+    assert any("p1" in text and patch for patch, _, text in words)
+    assert tables(out) == tables(tmp_path / "whole")
+    assert not (out / "work.part").exists()
+    # What is whole is made anew.
+    assert predict(model, cohort, out, engine="fp32").about["taken_over"] == []
+
+
+@pytest.mark.parametrize("what", ["search", "model", "map", "image", "record", "chance"])
+def test_nothing_is_taken_over_that_would_be_another(cohort, model, tmp_path, what):
+    out = tmp_path / "out"
+    table = pd.read_csv(cohort)
+    for name in table["image"]:
+        (tmp_path / name).write_bytes((cohort.parent / name).read_bytes())
+    table.drop(columns="labels").to_csv(tmp_path / "cohort.csv", index=False)
+    first = {"engine": "fp32", "probability": what != "chance"}
+    with pytest.raises(Stopped):
+        predict(model, tmp_path / "cohort.csv", out, progress=stop_at_second, **first)
+    if what == "model":
+        model = replace(model, sha256="0" * 64)
+    elif what == "record":
+        path = out / "work.part" / "p0.json"
+        path.write_text(path.read_text()[:-20])
+    elif what in ("map", "image"):
+        path = out / "p0_candidates.nii.gz" if what == "map" else tmp_path / table["image"][0]
+        image = read_image(path)
+        write_nifti(replace(image, pixels=np.maximum(image.pixels, 1)), path)
+        if what == "image":
+            write_nifti(image, path)  # as before but for the hash: compressed by another program
+            path.write_bytes(path.read_bytes() + b"\0")
+    search = "full" if what == "search" else "bed"
+    again = predict(model, tmp_path / "cohort.csv", out, engine="fp32", search=search)
+    assert again.about["taken_over"] == []
+    assert sorted(again.chances) == ["p0", "p1"]
+
+
+def test_one_bad_image_does_not_stop_the_others(cohort, model, tmp_path, capsys):
+    table = pd.read_csv(cohort)
+    table["image"] = [str(cohort.parent / name) for name in table["image"]]
+    whole = predict(model, cohort, tmp_path / "whole", engine="fp32")
+    place, good = tmp_path / "cohort.csv", table["image"][0]
+    bad = tmp_path / "cut.nii.gz"
+    bad.write_bytes(Path(good).read_bytes()[:2000])
+    table.loc[0, "image"] = str(bad)
+    table.drop(columns="labels").to_csv(place, index=False)
+    some = predict(model, place, tmp_path / "out", engine="fp32")
+    assert list(some.about["failed"]) == ["p0"]
+    assert "cut.nii.gz cannot be read" in some.about["failed"]["p0"]
+    assert read_predictions(tmp_path / "out").patients == ("p1",)
+    table.loc[0, "image"] = good
+    table.drop(columns="labels").to_csv(place, index=False)
+    rest = predict(model, place, tmp_path / "out", engine="fp32")
+    assert rest.about["taken_over"] == ["p1"]
+    assert rest.patients == ("p0", "p1")
+    assert tables(tmp_path / "out") == tables(tmp_path / "whole")
+    assert len(rest.candidates) == len(whole.candidates)
+    # Where all fail there is nothing to write; of one patient it is the reason itself.
+    table["image"] = str(bad)
+    table.drop(columns="labels").to_csv(place, index=False)
+    with pytest.raises(CtError, match="No patient could be predicted") as error:
+        predict(model, place, tmp_path / "none", engine="fp32")
+    assert len(error.value.details) == 2
+    table[table["patient"] == "p1"].drop(columns="labels").to_csv(place, index=False)
+    with pytest.raises(CtError, match=r"Patient p1: .*cut\.nii\.gz cannot be read"):
+        predict(model, place, tmp_path / "none", engine="fp32")
+
+
+def test_the_command_tells_who_failed_and_who_was_done(cohort, tmp_path, capsys):
+    folder = str(tmp_path / "m")
+    write_model(tmp_path / "m", build(NetworkConfig(2, 1, 4, 4)), SETTINGS, note="balls")
+    table = pd.read_csv(cohort).drop(columns="labels")
+    table["image"] = [str(cohort.parent / name) for name in table["image"]]
+    good, place = table["image"][0], tmp_path / "cohort.csv"
+    table.loc[0, "image"] = "nowhere.nii.gz"
+    table.to_csv(place, index=False)
+    command = ["ct", "predict", folder, str(place), "-o", str(tmp_path / "out"), "--engine", "fp32"]
+    (tmp_path / "nowhere.nii.gz").write_bytes(b"")
+    assert run(command) == 1
+    assert "Patient p0: " in (told := capsys.readouterr().out)
+    assert "nowhere.nii.gz cannot be read: it is empty" in told
+    table.loc[0, "image"] = good
+    table.to_csv(place, index=False)
+    assert run([*command, "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["taken_over"], answer["failed"]) == (["p1"], {})

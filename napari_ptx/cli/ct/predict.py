@@ -74,6 +74,10 @@ def predict(
 ) -> None:
     """Look for glands: a map and a table of candidates, and what was not examined.
 
+    A prediction that was stopped goes on with the same command. A patient whose image cannot be
+    used is told at the end and does not stop the others (exit status 1); mend it, and the same
+    command does that patient alone.
+
     About one gland in six is ectopic, some outside the thyroid bed: examined.csv says for
     each patient how much of the neck was searched, and where.
     """
@@ -101,21 +105,34 @@ def predict(
             "engine": chosen,
             "patients": found.examined.to_dict("records"),
             "candidates": len(found.candidates),
+            "taken_over": found.about["taken_over"],
+            "failed": found.about["failed"],
         }
         if not opened.settings.glands:
             answer["volumes_ml"] = _volumes(found, opened.settings)
         typer.echo(json_format.dumps(answer))
-        return
+    else:
+        _print(found, opened.settings, out)
+    if found.about["failed"]:
+        raise typer.Exit(1)
+
+
+def _print(found: Predictions, settings: ModelSettings, out: Path) -> None:
     from rich.table import Table
 
-    heads, cells = _glands(found) if opened.settings.glands else _structures(found, opened.settings)
+    heads, cells = _glands(found) if settings.glands else _structures(found, settings)
     table = Table("Patient", *heads, "Examined", "Region")
     for row in found.examined.to_dict("records"):
         share = f"{100 * row['examined_fraction']:.0f}% of the body"
         table.add_row(str(row["patient"]), *cells[row["patient"]], share, str(row["region"]))
     console().print(table)
+    chosen = found.about["configuration"]["engine"]
+    sentences = [f"Run in {chosen['precision']} ({chosen['reason']})."]
+    if taken := len(found.about["taken_over"]):
+        sentences.append(f"Done before and taken over: {taken} of {len(found.examined)} patients.")
     for sentence in (
-        f"Run in {chosen['precision']} ({chosen['reason']}).",
+        *sentences,
+        *found.about["failed"].values(),
         f"The prediction is in {out.absolute()}.",
     ):
         console().print(sentence, markup=False, highlight=False, soft_wrap=True)
