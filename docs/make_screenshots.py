@@ -151,6 +151,7 @@ class Album:
             dock.mode.setCurrentText(mode)
             self.viewer.dims.point = place
             self.take(f"phases-{mode.replace(' ', '-')}", dock.view.fit)
+        dock.mode.setCurrentText(MODES[0])  # other docks show phases as they were left
 
     def glands(self, folder: Path) -> None:
         """Take the review of simulated necks: empty, at work, a mask in the hand, the tabs."""
@@ -394,6 +395,7 @@ def main() -> None:
         album.hub.open_study(path)
         album.replay()
     if options.only in (None, "models"):
+        viewer.layers.clear()
         album.models(write_predictions(path, scratch / "run"))
     if options.only in (None, "phases"):
         album.hub.close_study()
