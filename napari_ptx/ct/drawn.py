@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 import pandas as pd
 
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.space import SLOTS
-from napari_ptx.ct.tables import write_table
 from napari_ptx.image import Series
 from napari_ptx.roi import DicomObject, Instances
 
@@ -99,18 +97,9 @@ def told(found: Instances) -> str:
     return ", ".join(f"{one.number} {one.name}" for one in found.structures if one.voxels)
 
 
-def add_glands(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Add rows to a table of glands, in place of those of the same patients.
-
-    Raises
-    ------
-    CtError
-        The table that is there is none of glands.
-    """
+def add_glands(before: pd.DataFrame, rows: Sequence[Mapping[str, str]]) -> pd.DataFrame:
+    """Add rows to a table of glands, in place of those of the same patients."""
     table = pd.DataFrame(rows, dtype=str)
-    if path.is_file():
-        old = pd.read_csv(path, dtype=str)
-        if not {"patient", "gland"} <= set(old.columns):
-            raise CtError(f"{path} is no table of glands; move it away.")
-        table = pd.concat([old[~old["patient"].isin(table["patient"])], table])
-    write_table(table, path)
+    if not len(before):
+        return table
+    return pd.concat([before[~before["patient"].isin(table["patient"])], table])

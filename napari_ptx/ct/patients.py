@@ -11,7 +11,7 @@ import pandas as pd
 from napari_ptx.child import Progress
 from napari_ptx.ct.drawn import GLANDS, add_glands, choose_objects, gland_rows, told
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.tables import write_table
+from napari_ptx.ct.tables import read_texts, write_table
 from napari_ptx.image import ImageError, Series, find_series, read_series
 from napari_ptx.image.phase import PHASES
 from napari_ptx.image.write import write_nifti
@@ -66,8 +66,8 @@ def import_patients(
     An RTSTRUCT or SEG that lies with a series becomes ``<patient>_<phase>_labels.nii.gz``, and
     its structures rows of ``glands.csv``, which are those of the plain phase where it has any.
 
-    Nothing is written before every folder was searched and every phase settled; a table
-    that is there already is added to.
+    Nothing is written before every folder was searched, every phase settled and the tables
+    that are there already, which are added to, were read.
 
     Parameters
     ----------
@@ -102,15 +102,18 @@ def import_patients(
         objects = [] if labels is None else find_objects(folder, progress=progress)
         drawn = choose_objects(name, objects, chosen, labels or "", left_out)
         wanted.extend(_Wanted(name, phase, one, drawn.get(phase)) for phase, one in chosen.items())
+    before = read_texts(out / TABLE, "a cohort table of CT", ("patient", "phase", "image"))
+    glands = read_texts(out / GLANDS, "a table of glands", ("patient", "gland"))
     out.mkdir(parents=True, exist_ok=True)
     done = _Done([], [], left_out, [], {})
     for count, one in enumerate(wanted):
         if progress is not None:
             progress(count, len(wanted), f"{one.patient} {one.phase}")
         _write(one, out, resampled, structures, done)
-    _add_rows(out / TABLE, done.rows)
+    write_table(_joined(before, done.rows), out / TABLE)
     if done.glands:
-        add_glands(out / GLANDS, [row for rows in done.glands.values() for row in rows])
+        found = [row for rows in done.glands.values() for row in rows]
+        write_table(add_glands(glands, found), out / GLANDS)
     return Imported(tuple(done.rows), tuple(done.taken), tuple(done.left_out), tuple(done.notes))
 
 
@@ -208,11 +211,9 @@ def _read_phases(phases: Sequence[str]) -> dict[int | None, str]:
     return given
 
 
-def _add_rows(path: Path, rows: Sequence[dict[str, str]]) -> None:
-    table = pd.DataFrame(rows)
-    if path.exists():
-        old = pd.read_csv(path, dtype=str)
-        table = pd.concat([old, table]).drop_duplicates(["patient", "phase"], keep="last")
-    if not table["labels"].fillna("").any():
-        table = table.drop(columns="labels")
-    write_table(table, path)
+def _joined(before: pd.DataFrame, rows: Sequence[dict[str, str]]) -> pd.DataFrame:
+    """Add rows to a cohort table, in place of those of the same patient and phase."""
+    table = pd.concat([before, pd.DataFrame(rows)]).drop_duplicates(
+        ["patient", "phase"], keep="last"
+    )
+    return table if table["labels"].fillna("").any() else table.drop(columns="labels")

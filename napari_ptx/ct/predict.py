@@ -97,6 +97,7 @@ def predict(
     for exam in exams:  # all faults that can be known before the work
         samples(exam, model.settings)
         label_map_name(exam.patient)
+    residuals = read_residuals(cohort)
     made = candidates or CandidateSettings()
     side = min(PROBE, *model.settings.patch)
     chosen = choose(model.network, model.settings.channels, engine, side=side)
@@ -140,7 +141,6 @@ def predict(
         done[exam.patient] = found
     if not done:
         raise CtError("No patient could be predicted.", list(failed.values()))
-    residuals = read_residuals(cohort)
     about |= {
         "images_sha256": {patient: one.images for patient, one in done.items()},
         "registration_residual_mm": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ import pandas as pd
 from napari_ptx.child import Progress
 from napari_ptx.ct.data import ONE_PHASE, Exam, read_exams
 from napari_ptx.ct.errors import CtError
-from napari_ptx.ct.tables import write_table
+from napari_ptx.ct.tables import number, read_rows, stop, write_table
 from napari_ptx.image import Image, ImageError, read_image, write_nifti
 from napari_ptx.image.hounsfield import check_hounsfield
 from napari_ptx.image.registration import RegistrationError, register, resample_to
@@ -78,15 +79,24 @@ def register_cohort(
 
 
 def read_residuals(cohort: Path) -> dict[str, float]:
-    """Give the largest residual (mm) of each patient, where the cohort was registered here."""
+    """Give the largest residual (mm) of each patient, where the cohort was registered here.
+
+    Raises
+    ------
+    CtError
+        ``registration.csv`` was changed so that it is none; all faults at once.
+    """
     path = cohort.parent / TABLE
     if not path.is_file():
         return {}
-    table = pd.read_csv(path, dtype={"patient": str})
-    if not {"patient", "residual_mm"} <= set(table.columns):
-        return {}
-    largest = table.groupby("patient")["residual_mm"].max()
-    return {str(patient): float(value) for patient, value in largest.items()}
+    faults: list[str] = []
+    largest: dict[str, float] = {}
+    for place, row in read_rows(path, "a table of registrations", ("patient", "residual_mm")):
+        value = number(row, "residual_mm", place, faults)
+        if not math.isnan(value):
+            largest[row["patient"]] = max(value, largest.get(row["patient"], value))
+    stop(faults, f"{path} has faults; mend each and try again")
+    return largest
 
 
 def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:

@@ -68,6 +68,18 @@ def read_rows(path: Path, what: str, required: Sequence[str]) -> list[tuple[int,
     return rows
 
 
+def read_texts(path: Path, what: str, required: Sequence[str]) -> pd.DataFrame:
+    """Read a table that rows are added to; without rows where it is not there yet.
+
+    Raises
+    ------
+    CtError
+        As ``read_rows``.
+    """
+    rows = [row for _, row in read_rows(path, what, required)] if path.is_file() else []
+    return pd.DataFrame(rows, dtype=str)
+
+
 def stop(faults: Sequence[str], sentence: str) -> None:
     """Raise a ``CtError`` with all faults, if there are any."""
     if faults:

@@ -149,3 +149,31 @@ def test_objects_that_are_left_out_are_told_and_the_volumes_written(
     assert "lies 0.70 mm from the nearest slice" in told["c.dcm"]
     assert len(list((tmp_path / "out").glob("*.nii.gz"))) == 2
     assert not (tmp_path / "out" / "glands.csv").exists()
+
+
+def test_tables_that_a_spreadsheet_saved_are_added_to(patient: Path, tmp_path: Path) -> None:
+    """A European spreadsheet writes semicolons; a patient may be called NA."""
+    drawn(patient / "drawn.dcm")
+    out = tmp_path / "out"
+    other = patient.rename(tmp_path / "NA")
+    assert imported(other, out) == 0
+    before = {}
+    for name in ("cohort.csv", "glands.csv"):
+        before[name] = (out / name).read_text().splitlines()
+        (out / name).write_text("\n".join(before[name]).replace(",", ";"), encoding="utf-8-sig")
+    assert imported(other.rename(tmp_path / "P02"), out) == 0
+    for name, lines in before.items():
+        added = [line.replace("NA", "P02") for line in lines[1:]]
+        assert (out / name).read_text().splitlines() == [*lines, *added]
+
+
+def test_a_table_that_is_none_is_told_before_anything_is_written(
+    patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "cohort.csv").write_text("case,image\n1,a.png\n", encoding="utf-8")
+    assert imported(patient, out) == 2
+    assert "cohort.csv is not a cohort table of CT" in (told := capsys.readouterr().err)
+    assert "column 'patient' is missing" in told
+    assert [path.name for path in out.iterdir()] == ["cohort.csv"]
