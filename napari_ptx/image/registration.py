@@ -273,8 +273,10 @@ def _search(still: Any, other: Any, mask: Any, start: Any, tell: _Told) -> Any:
     method.SetShrinkFactorsPerLevel([factor for factor, *_ in _LEVELS])
     method.SetSmoothingSigmasPerLevel([sigma for _, sigma, _ in _LEVELS])
     method.SetSmoothingSigmasAreSpecifiedInPhysicalUnits(False)
-    # More than one thread would sum in another order each time.
+    # More than one thread would sum in another order each time; so would one that is given the
+    # metric in several pieces of work, as they come.
     method.SetNumberOfThreads(1)
+    method.SetNumberOfWorkUnits(1)
     method.AddCommand(sitk.sitkMultiResolutionIterationEvent, tell.level)
     motion = sitk.Euler3DTransform(start)
     method.SetInitialTransform(motion, inPlace=True)
