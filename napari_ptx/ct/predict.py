@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,39 @@ from napari_ptx.ct.predictions import (
 from napari_ptx.ct.region import SEARCHES
 from napari_ptx.ct.register import read_residuals
 from napari_ptx.ct.structures import largest_parts
-from napari_ptx.ct.unfinished import Done, Unfinished
+from napari_ptx.ct.unfinished import Unfinished, hashes
 from napari_ptx.image import ImageError, write_nifti
-from napari_ptx.learn.manifest import file_sha256
+
+
+@dataclass(frozen=True, eq=False)
+class Done:
+    """What is known of one patient whose maps are written.
+
+    Parameters
+    ----------
+    candidates
+        With ``candidates.COLUMNS``.
+    examined_fraction, region
+        See ``examine.Answer``.
+    """
+
+    candidates: pd.DataFrame
+    examined_fraction: float
+    region: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Give plain values for a JSON file, with all digits."""
+        return {
+            "candidates": self.candidates.to_dict("split", index=False),
+            "examined_fraction": self.examined_fraction,
+            "region": self.region,
+        }
+
+    @classmethod
+    def from_json(cls, held: Mapping[str, Any]) -> Done:
+        """Take what ``to_json`` gave."""
+        table = pd.DataFrame(**held["candidates"])
+        return cls(table, held["examined_fraction"], held["region"])
 
 
 def predict(
@@ -109,6 +139,7 @@ def predict(
     precision = {"engine": chosen.precision}
     store = Unfinished(out, {**about, "configuration": {**about["configuration"], **precision}})
     done: dict[str, Done] = {}
+    shown: dict[str, Mapping[str, str]] = {}
     failed: dict[str, str] = {}
     taken_over: list[str] = []
     for number, exam in enumerate(exams):
@@ -119,11 +150,12 @@ def predict(
                 progress(patch, patches, words)
 
         told(0, 1, "")
-        images = _hashes(exam)
+        images = hashes(exam.images)
         names = [label_map_name(exam.patient)]
         if probability:
             names.append(chance_map_name(exam.patient))
-        if (found := store.find(exam.patient, images, names)) is not None:
+        if (held := store.find(exam.patient, images, names)) is not None:
+            found = Done.from_json(held)
             taken_over.append(exam.patient)
         else:
             try:
@@ -134,15 +166,15 @@ def predict(
                 failed[exam.patient] = error.message
                 continue
             table = _write_maps(answer, exam, model, made, out, names, largest_part)
-            found = Done(table, answer.examined_fraction, answer.region, images)
-            store.keep(exam.patient, found, names)
+            found = Done(table, answer.examined_fraction, answer.region)
+            store.keep(exam.patient, images, names, found.to_json())
         if not probability:  # one of an earlier prediction would be taken for this one's
             (out / chance_map_name(exam.patient)).unlink(missing_ok=True)
-        done[exam.patient] = found
+        done[exam.patient], shown[exam.patient] = found, images
     if not done:
         raise CtError("No patient could be predicted.", list(failed.values()))
     about |= {
-        "images_sha256": {patient: one.images for patient, one in done.items()},
+        "images_sha256": shown,
         "registration_residual_mm": {
             patient: residuals[patient] for patient in done if patient in residuals
         },
@@ -155,14 +187,6 @@ def predict(
     if not failed:
         store.remove()
     return predictions
-
-
-def _hashes(exam: Exam) -> dict[str, str]:
-    """Give the SHA-256 of each phase; nothing where a file cannot be read, as its reader says."""
-    try:
-        return {phase: file_sha256(exam.images[phase]) for phase in exam.phases}
-    except OSError:
-        return {}
 
 
 def _write_maps(

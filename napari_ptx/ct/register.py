@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari_ptx.child import Progress
 from napari_ptx.ct.data import ONE_PHASE, Exam, read_exams
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.tables import number, read_rows, stop, write_table
+from napari_ptx.ct.unfinished import Unfinished, hashes
 from napari_ptx.image import Image, ImageError, read_image, write_nifti
 from napari_ptx.image.hounsfield import check_hounsfield
 from napari_ptx.image.registration import RegistrationError, register, resample_to
@@ -57,24 +59,33 @@ def register_cohort(
             "folder."
         )
     out.mkdir(parents=True, exist_ok=True)
+    store = Unfinished(out, {"registration": version("napari-ptx")})
     rows: list[dict[str, Any]] = []
     listed: list[dict[str, str]] = []
     failed: list[str] = []
     for done, exam in enumerate(exams):
         if progress is not None:
             progress(done, len(exams), f"registering {exam.patient}")
-        try:
-            found, places = _register_exam(exam, out)
-        except (ImageError, RegistrationError) as error:
-            failed.append(f"{exam.patient}: {error.message}")
-            continue
+        images = hashes(exam.images)
+        volumes = [_name(exam, phase) for phase in exam.phases if phase != _stays(exam)]
+        if (held := store.find(exam.patient, images, volumes)) is not None:
+            found = held["rows"]
+        else:
+            try:
+                found = _register_exam(exam, out)
+            except (ImageError, RegistrationError) as error:
+                failed.append(f"{exam.patient}: {error.message}")
+                continue
+            store.keep(exam.patient, images, volumes, {"rows": found})
         rows += found
-        listed += places
+        listed += _places(exam)
     if not listed:
         raise CtError("No patient could be registered.", failed)
     table = pd.DataFrame(rows, columns=list(COLUMNS))
     write_table(table, out / TABLE)
     write_table(pd.DataFrame(listed).fillna(""), out / COHORT)
+    if not failed:
+        store.remove()
     return table, failed
 
 
@@ -99,25 +110,27 @@ def read_residuals(cohort: Path) -> dict[str, float]:
     return largest
 
 
-def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Register one patient; give the rows of both tables."""
-    stays = ONE_PHASE if ONE_PHASE in exam.images else exam.phases[0]
-    fixed = _read(exam, stays)
-    kept = {
-        name: str(files[stays].resolve())
-        for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy))
-        if stays in files
-    }
+def _stays(exam: Exam) -> str:
+    """Give the phase that the others are laid on."""
+    return ONE_PHASE if ONE_PHASE in exam.images else exam.phases[0]
+
+
+def _name(exam: Exam, phase: str) -> str:
+    """Give the file of a phase that was laid on another."""
+    return f"{exam.patient}_{phase}.nii.gz"
+
+
+def _register_exam(exam: Exam, out: Path) -> list[dict[str, Any]]:
+    """Register one patient; give the rows of ``registration.csv``."""
+    fixed = _read(exam, _stays(exam))
     rows: list[dict[str, Any]] = []
-    places = [_place(exam, stays, exam.images[stays].resolve(), kept)]
     for phase in exam.phases:
-        if phase == stays:
+        if phase == _stays(exam):
             continue
         moving = _read(exam, phase)
         motion = register(fixed, moving)
-        path = out / f"{exam.patient}_{phase}.nii.gz"
+        path = out / _name(exam, phase)
         write_nifti(_moved(fixed, moving, resample_to(moving, fixed, motion)), path)
-        places.append(_place(exam, phase, Path(path.name), {}))
         rows.append(
             {
                 "patient": exam.patient,
@@ -129,7 +142,22 @@ def _register_exam(exam: Exam, out: Path) -> tuple[list[dict[str, Any]], list[di
                 "matrix": " ".join(f"{value:.9g}" for row in motion.matrix for value in row),
             }
         )
-    return rows, places
+    return rows
+
+
+def _places(exam: Exam) -> list[dict[str, str]]:
+    """Give the rows of the cohort table, which is beside the phases that were moved."""
+    stays = _stays(exam)
+    kept = {
+        name: str(files[stays].resolve())
+        for name, files in (("labels", exam.labels), ("anatomy", exam.anatomy))
+        if stays in files
+    }
+    moved = [phase for phase in exam.phases if phase != stays]
+    return [
+        _place(exam, stays, exam.images[stays].resolve(), kept),
+        *(_place(exam, phase, Path(_name(exam, phase)), {}) for phase in moved),
+    ]
 
 
 def _read(exam: Exam, phase: str) -> Image:

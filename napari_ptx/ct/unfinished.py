@@ -1,8 +1,8 @@
-"""The patients that a prediction is done with, so that it goes on after a stop.
+"""The patients that long work on a cohort is done with, so that it goes on after a stop.
 
-A cohort takes hours on a CPU. Each patient's candidates are kept as soon as the maps are
-written; the same command takes them over where the model, the settings and the images are
-the same, and nobody has changed a map.
+A cohort takes hours on a CPU. What is known of a patient is kept as soon as the patient's
+volumes are written; the same command takes it over where the settings and the images are the
+same, and nobody has changed a volume.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from napari_ptx.ct.errors import CtError
 from napari_ptx.learn.checkpoint import write_text
@@ -22,40 +19,20 @@ from napari_ptx.learn.manifest import file_sha256
 from napari_ptx.learn.results import plain
 
 WORK = "work.part"
-"""The folder, within that of the prediction."""
+"""The folder, within that of the results."""
 
-_KEY = "prediction.key"
-
-
-@dataclass(frozen=True, eq=False)
-class Done:
-    """What is known of one patient.
-
-    Parameters
-    ----------
-    candidates
-        With ``candidates.COLUMNS``.
-    examined_fraction, region
-        See ``examine.Answer``.
-    images
-        SHA-256 of the image of each phase.
-    """
-
-    candidates: pd.DataFrame
-    examined_fraction: float
-    region: str
-    images: Mapping[str, str]
+_KEY = "made_by.key"
 
 
 class Unfinished:
-    """The finished patients of one prediction; what another one left is removed.
+    """The finished patients of one work; what another one left is removed.
 
     Parameters
     ----------
     out
-        The prediction's folder.
+        The folder of the results.
     made_by
-        All that an answer depends on but the images; plain values.
+        All that they depend on but the images; plain values.
 
     Raises
     ------
@@ -76,50 +53,53 @@ class Unfinished:
         except OSError as error:
             raise _full(out, error) from error
 
-    def find(self, patient: str, images: Mapping[str, str], maps: Sequence[str]) -> Done | None:
-        """Give what is known of a patient, or ``None`` where it is to be done (again).
+    def find(
+        self, patient: str, images: Mapping[str, str], volumes: Sequence[str]
+    ) -> dict[str, Any] | None:
+        """Give what was kept of a patient, or ``None`` where it is to be done (again).
 
         Parameters
         ----------
         patient
             The code.
         images
-            SHA-256 of the images as they are now.
-        maps
-            The names of the maps that must be there, as they were written.
+            SHA-256 of the images as they are now (``hashes``).
+        volumes
+            The names of the volumes that must be there, as they were written.
         """
         try:
             held = json.loads(self._place(patient).read_text(encoding="utf-8"))
-            same = {name: file_sha256(self._out / name) for name in maps}
-            if held["images"] != images or not same.items() <= held["maps"].items():
+            same = {name: file_sha256(self._out / name) for name in volumes}
+            if held["images"] != images or not same.items() <= held["volumes"].items():
                 return None
-            table = pd.DataFrame(**held["candidates"])
-            return Done(table, held["examined_fraction"], held["region"], images)
+            facts: dict[str, Any] = held["facts"]
+            return facts
         except (OSError, ValueError, KeyError, TypeError):  # missing, or cut off by a stop
             return None
 
-    def keep(self, patient: str, done: Done, maps: Sequence[str]) -> None:
-        """Remember a patient whose maps are written.
+    def keep(
+        self,
+        patient: str,
+        images: Mapping[str, str],
+        volumes: Sequence[str],
+        facts: Mapping[str, Any],
+    ) -> None:
+        """Remember a patient whose volumes are written.
 
         Raises
         ------
         CtError
             The folder cannot be written.
         """
-        facts = {
-            "images": dict(done.images),
-            "maps": {name: file_sha256(self._out / name) for name in maps},
-            "examined_fraction": done.examined_fraction,
-            "region": done.region,
-            "candidates": done.candidates.to_dict("split", index=False),
-        }
         try:
-            write_text(self._place(patient), json.dumps(facts))
+            written = {name: file_sha256(self._out / name) for name in volumes}
+            held = {"images": dict(images), "volumes": written, "facts": dict(facts)}
+            write_text(self._place(patient), json.dumps(held))
         except OSError as error:
             raise _full(self._out, error) from error
 
     def remove(self) -> None:
-        """Forget all: the prediction is whole."""
+        """Forget all: the work is done."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _place(self, patient: str) -> Path:
@@ -128,6 +108,14 @@ class Unfinished:
 
 def _full(out: Path, error: OSError) -> CtError:
     return CtError(
-        f"The prediction cannot be written to {out} ({error.strerror or error}); make room, or "
+        f"The results cannot be written to {out} ({error.strerror or error}); make room, or "
         "choose another folder."
     )
+
+
+def hashes(images: Mapping[str, Path]) -> dict[str, str]:
+    """Give the SHA-256 of each phase; nothing where a file cannot be read, as its reader says."""
+    try:
+        return {phase: file_sha256(path) for phase, path in images.items()}
+    except OSError:
+        return {}

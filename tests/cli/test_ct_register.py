@@ -77,6 +77,42 @@ def test_phases_are_laid_on_the_plain_one(
     assert read_residuals(cohort) == {}
 
 
+def test_a_stopped_registration_goes_on(
+    cohort: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_ptx.ct import register
+
+    with cohort.open("a", encoding="utf-8") as table:
+        table.write("P3,plain,P1_plain.nii.gz,\nP3,arterial,P1_arterial.nii.gz,\n")
+    done: list[str] = []
+    stop = False
+    true = register.register
+
+    def counted(fixed: Image, moving: Image) -> object:
+        if len(done) == 1 and stop:
+            raise KeyboardInterrupt
+        done.append(moving.source.name)
+        return true(fixed, moving)
+
+    monkeypatch.setattr(register, "register", counted)
+    register.register_cohort(cohort, tmp_path / "whole")
+    moved = done.copy()
+    assert len(moved) == 2
+    done.clear()
+    stop, out = True, tmp_path / "out"
+    with pytest.raises(KeyboardInterrupt):
+        register.register_cohort(cohort, out)
+    assert not (out / "cohort.csv").exists()
+    stop = False
+    register.register_cohort(cohort, out)
+    assert done == moved
+    for name in ("cohort.csv", "registration.csv"):
+        assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    assert sorted(path.name for path in out.iterdir()) == sorted(
+        path.name for path in (tmp_path / "whole").iterdir()
+    )
+
+
 def test_the_cohort_is_not_overwritten_and_failures_are_told(
     cohort: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

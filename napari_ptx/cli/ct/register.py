@@ -21,7 +21,8 @@ def register(
     """Lay every phase on its patient's plain phase, and say which registrations to trust.
 
     Rigid. The folder gets the moved phases, cohort.csv for training and prediction, and
-    registration.csv. Exit status 1: a patient failed, or a residual is above 3 mm.
+    registration.csv. Exit status 1: a patient failed, or a residual is above 3 mm. What was
+    stopped goes on with the same command.
     """
     from napari_ptx.ct.register import register_cohort
 
