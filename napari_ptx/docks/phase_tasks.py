@@ -25,7 +25,7 @@ from napari_ptx.image.registration import Registration, register, resample_to
 
 Source = Series | Path
 
-_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+_VOLUMES = (".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 
 
 @dataclass(frozen=True, eq=False)

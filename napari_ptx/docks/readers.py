@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     LayerData = tuple[Any, dict[str, Any], str]
     Reader = Callable[[str | list[str]], list[LayerData] | list[tuple[None]]]
 
-IMAGE_SUFFIXES = (".dcm", ".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+IMAGE_SUFFIXES = (".dcm", ".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd")
 STUDY_SUFFIXES = (".ptx", ".ptxkit")
 
 _MOST_LABELS = 150

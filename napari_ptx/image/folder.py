@@ -11,7 +11,9 @@ from pathlib import Path
 
 from napari_ptx.errors import PtxError
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".nii", ".nrrd", ".mha")
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

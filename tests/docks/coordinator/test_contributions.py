@@ -63,12 +63,16 @@ def test_files_that_are_not_ours_get_none_without_a_look(path: str | list[str]) 
     assert readers.get_study_reader(path) is None
 
 
-@pytest.mark.parametrize("path", ["A.DCM", "a.nii", "V.NII.GZ", "a.nrrd", ["a.mha", "b.mhd"]])
+@pytest.mark.parametrize(
+    "path", ["A.DCM", "a.nii", "V.NII.GZ", "a.nrrd", "a.nhdr", ["a.mha", "b.mhd"]]
+)
 def test_files_that_are_ours_get_a_reader(path: str | list[str]) -> None:
     assert readers.get_image_reader(path) is not None
 
 
-@pytest.mark.parametrize("name", ["volume.nii.gz", "volume.nrrd", "volume.mha"])
+@pytest.mark.parametrize(
+    "name", ["volume.nii.gz", "volume.nrrd", "volume.mha", "volume.mhd", "volume.nhdr"]
+)
 def test_volumes_open_with_their_geometry(
     name: str, tmp_path: Path, npe2pm: PluginManager, manifest: PluginManifest
 ) -> None:
