@@ -23,9 +23,10 @@ from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.fit import BEST, EPOCHS, WORK, Fit
 from napari_ptx.ct.network import GlandNet, NetworkConfig, build, load_weights, stages_for
 from napari_ptx.ct.start import START, TRAINED_ON, check_unseen, open_start, seen_by
+from napari_ptx.image.volume import volume_sha256
 from napari_ptx.learn.checkpoint import write_tensors, write_text
 from napari_ptx.learn.launch import JOB, launch
-from napari_ptx.learn.manifest import MANIFEST, file_sha256
+from napari_ptx.learn.manifest import MANIFEST
 from napari_ptx.learn.team import Team, alone
 
 SPLITS = "splits.csv"
@@ -82,7 +83,7 @@ def train(
         )
     exams = read_exams(cohort)
     split = split_patients(exams, config)
-    hashes = {path: file_sha256(path) for exam in exams for path in _files(exam)}
+    hashes = {path: volume_sha256(path) for exam in exams for path in _files(exam)}
     inputs = {_name(path, cohort): value for path, value in hashes.items()}
     seen = {hashes[path] for exam in exams if exam.patient in split["train"]
             for path in exam.images.values()}  # fmt: skip

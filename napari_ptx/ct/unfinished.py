@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_ptx.ct.errors import CtError
+from napari_ptx.image.volume import volume_sha256
 from napari_ptx.learn.checkpoint import write_text
 from napari_ptx.learn.manifest import file_sha256
 from napari_ptx.learn.results import plain
@@ -116,6 +117,6 @@ def _full(out: Path, error: OSError) -> CtError:
 def hashes(images: Mapping[str, Path]) -> dict[str, str]:
     """Give the SHA-256 of each phase; nothing where a file cannot be read, as its reader says."""
     try:
-        return {phase: file_sha256(path) for phase, path in images.items()}
+        return {phase: volume_sha256(path) for phase, path in images.items()}
     except OSError:
         return {}

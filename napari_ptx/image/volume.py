@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import hashlib
 import math
 import re
 import struct
@@ -153,6 +155,29 @@ def file_of_pixels(path: Path) -> Path | None:
     if not (path.parent / name).is_file():
         raise Unreadable(f"its pixels are in {name}, which is not there; put both into one folder")
     return path.parent / name
+
+
+def volume_sha256(path: Path) -> str:
+    """Give the SHA-256 of a volume's file and, where its pixels lie in another, of that as well.
+
+    Of slices in files of their own, and where the other file is missing, the header stands
+    for all. A file of another format has the SHA-256 of itself.
+
+    Raises
+    ------
+    OSError
+        A file cannot be read.
+    """
+    holder: Path | None = path
+    if path.name.lower().endswith((".mhd", ".nhdr", ".hdr")):
+        with contextlib.suppress(Unreadable):
+            holder = file_of_pixels(path)
+    digest = hashlib.sha256()
+    for one in dict.fromkeys((path, holder or path)):
+        with one.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _check_nifti(path: Path) -> NDArray[np.intp]:
