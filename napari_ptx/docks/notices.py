@@ -6,12 +6,12 @@ refusal names the case, the file and what to do, which is longer.
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QTimer
+from superqt import ensure_main_thread
 
 from napari_ptx.docks.compat import is_open, unfold_notifications
 
@@ -35,10 +35,10 @@ class Notices:
         self._viewer = ref(viewer)
         notification_manager.notification_ready.connect(self._told)
 
+    @ensure_main_thread
     def _told(self, _notification: Any) -> None:
-        # Of another thread napari hands it to this one, later than could be told here.
-        if threading.current_thread() is threading.main_thread():
-            QTimer.singleShot(_SLIDES_IN_MS, self._unfold)
+        # Of another thread napari hands it to this one in the same way.
+        QTimer.singleShot(_SLIDES_IN_MS, self._unfold)
 
     def _unfold(self) -> None:
         viewer = self._viewer()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -54,6 +55,18 @@ def test_a_long_sentence_is_shown_whole(
     assert 0 <= bottom <= 20  # it grew upwards
     unfold_notifications(viewer)
     assert note.property("expanded")
+    note.close()
+
+
+def test_what_another_thread_tells_is_shown_whole(
+    viewer: Viewer, qtbot: QtBot, shown: Callable[[str], NapariQtNotification]
+) -> None:
+    note = shown(LONG)
+    notices = Notices(viewer)
+    thread = threading.Thread(target=notices._told, args=(None,))
+    thread.start()
+    qtbot.waitUntil(lambda: note.property("expanded"))
+    thread.join()
     note.close()
 
 
