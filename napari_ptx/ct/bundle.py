@@ -27,8 +27,8 @@ from torch import Tensor
 from napari_ptx.ct.config import ModelSettings
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.network import GlandNet, NetworkConfig, build, load_weights
-from napari_ptx.learn.checkpoint import write_tensors, write_text
-from napari_ptx.learn.manifest import check_manifest, refuse_pickle, write_manifest
+from napari_ptx.learn.checkpoint import write_tensors
+from napari_ptx.learn.manifest import check_manifest, refuse_pickle, write_manifest, write_text
 
 FORMAT = "napari-ptx model 1"
 METADATA, INFERENCE = "configs/metadata.json", "configs/inference.json"

@@ -20,7 +20,7 @@ from napari_ptx.ct.data import Exam, Volume, map_of
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.region import search_region
 from napari_ptx.image.grid import Grid
-from napari_ptx.learn.checkpoint import write_text
+from napari_ptx.learn.manifest import write_text
 
 KINDS = ("gland", "confounder", "anywhere")
 """What a patch is drawn at."""

@@ -31,8 +31,8 @@ from napari_ptx.learn.checkpoint import (
     read_checkpoint,
     write_checkpoint,
     write_tensors,
-    write_text,
 )
+from napari_ptx.learn.manifest import write_text
 from napari_ptx.learn.team import Team
 
 EPOCHS = "epochs.csv"

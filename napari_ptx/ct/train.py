@@ -24,9 +24,9 @@ from napari_ptx.ct.fit import BEST, EPOCHS, WORK, Fit
 from napari_ptx.ct.network import GlandNet, NetworkConfig, build, load_weights, stages_for
 from napari_ptx.ct.start import START, TRAINED_ON, check_unseen, open_start, seen_by
 from napari_ptx.image.volume import volume_sha256
-from napari_ptx.learn.checkpoint import write_tensors, write_text
+from napari_ptx.learn.checkpoint import write_tensors
 from napari_ptx.learn.launch import JOB, launch
-from napari_ptx.learn.manifest import MANIFEST
+from napari_ptx.learn.manifest import MANIFEST, write_text
 from napari_ptx.learn.team import Team, alone
 
 SPLITS = "splits.csv"

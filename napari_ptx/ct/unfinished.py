@@ -15,8 +15,7 @@ from typing import Any
 
 from napari_ptx.ct.errors import CtError
 from napari_ptx.image.volume import volume_sha256
-from napari_ptx.learn.checkpoint import write_text
-from napari_ptx.learn.manifest import file_sha256
+from napari_ptx.learn.manifest import file_sha256, write_text
 from napari_ptx.learn.results import plain
 
 WORK = "work.part"

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_ptx.errors import PtxError
-from napari_ptx.learn.checkpoint import write_text
+from napari_ptx.learn.manifest import write_text
 from napari_ptx.learn.team import Team, torchrun_team
 
 JOB, REFUSED = "job", "refused.json"

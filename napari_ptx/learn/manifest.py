@@ -22,6 +22,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
+
+
 def files_of(root: Path) -> list[str]:
     """Give the files below a folder, sorted, but for the manifest and what ends in ``.part``."""
     found = []

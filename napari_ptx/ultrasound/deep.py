@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from napari_ptx.child import Progress
-from napari_ptx.learn.checkpoint import read_tensors, write_text
+from napari_ptx.learn.checkpoint import read_tensors
+from napari_ptx.learn.manifest import write_text
 from napari_ptx.learn.team import Team, alone
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
 from napari_ptx.ultrasound.deep_fit import (

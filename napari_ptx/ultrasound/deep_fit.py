@@ -21,8 +21,8 @@ from napari_ptx.learn.checkpoint import (
     read_checkpoint,
     write_checkpoint,
     write_tensors,
-    write_text,
 )
+from napari_ptx.learn.manifest import write_text
 from napari_ptx.learn.team import Team
 from napari_ptx.ultrasound.augment import alter, draw_epoch, share
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig

@@ -16,8 +16,8 @@ import sys
 from pathlib import Path
 
 from napari_ptx.child import Progress
-from napari_ptx.learn.checkpoint import write_text
 from napari_ptx.learn.launch import JOB, launch, serve
+from napari_ptx.learn.manifest import write_text
 from napari_ptx.learn.team import Team
 from napari_ptx.ultrasound import deep
 from napari_ptx.ultrasound.deep_data import Crops, NetworkConfig
