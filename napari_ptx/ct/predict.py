@@ -23,6 +23,7 @@ from napari_ptx.ct.predictions import (
     Predictions,
     chance_map_name,
     label_map_name,
+    refuse_reviewed,
     write_label_map,
     write_predictions,
 )
@@ -112,8 +113,9 @@ def predict(
     Raises
     ------
     CohortError, CtError, ImageError
-        The table or no image can be used; a patient has none of the model's phases; the
-        model was not trained on mirrored patches; the largest part is asked for of glands.
+        The folder holds a review; the table or no image can be used; a patient has none of the
+        model's phases; the model was not trained on mirrored patches; the largest part is asked
+        for of glands.
     """
     if search not in SEARCHES:
         raise CtError(f"There is no search {search!r}; choose from {', '.join(SEARCHES)}.")
@@ -127,6 +129,7 @@ def predict(
     for exam in exams:  # all faults that can be known before the work
         samples(exam, model.settings)
         label_map_name(exam.patient)
+    refuse_reviewed(out)
     residuals = read_residuals(cohort)
     made = candidates or CandidateSettings()
     side = min(PROBE, *model.settings.patch)

@@ -36,6 +36,10 @@ FORMAT = "napari-ptx ct prediction 1"
 EXAMINED = ("patient", "examined_fraction", "region")
 """The columns of the table of what was examined."""
 
+CANDIDATES = "candidates.csv"
+REVIEW = "glands.review"
+"""The record of the decisions on the candidates (``study.gland_record``), beside them."""
+
 _TEXT = ("patient", "slot")
 _PATIENT = re.compile(r"[^/\\:*?\"<>|\x00-\x1f]+")
 
@@ -156,9 +160,10 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
     ------
     CtError
         If a patient was not examined, a code cannot be a file's name, or the folder cannot be
-        written.
+        written, or holds decisions on other candidates.
     """
     place = Path(folder)
+    refuse_reviewed(place)
     known = set(predictions.patients)
     strangers = {
         *predictions.candidates["patient"], *predictions.labels, *predictions.chances
@@ -184,7 +189,7 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
             _copy(predictions.chances[patient], place / name)
             written.append(place / name)
         for name, table, columns in (
-            ("candidates.csv", predictions.candidates, COLUMNS),
+            (CANDIDATES, predictions.candidates, COLUMNS),
             ("examined.csv", predictions.examined, EXAMINED),
         ):
             others = [column for column in table.columns if column not in columns]
@@ -198,6 +203,20 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
             "another folder."
         ) from error
     return (*written, place / "prediction.json")
+
+
+def refuse_reviewed(folder: Path) -> None:
+    """Refuse a folder with decisions on its candidates: they would be about others.
+
+    Raises
+    ------
+    CtError
+    """
+    if (folder / REVIEW).exists():
+        raise CtError(
+            f"{folder} holds decisions on its candidates ({REVIEW}), which would then be about "
+            "others; choose another folder."
+        )
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -242,7 +261,7 @@ def read_predictions(folder: str | Path) -> Predictions:
     if not isinstance(about, dict):
         raise CtError(f"{place / 'prediction.json'} does not hold what made the prediction.")
     examined = _read_examined(place / "examined.csv")
-    candidates = _read_candidates(place / "candidates.csv", set(examined["patient"]))
+    candidates = _read_candidates(place / CANDIDATES, set(examined["patient"]))
     labels: dict[str, Image | Path] = {}
     for patient in examined["patient"]:
         path = place / label_map_name(patient)

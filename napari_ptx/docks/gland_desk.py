@@ -82,6 +82,7 @@ class GlandDesk:
             Whether it could be opened.
         """
         from napari_ptx.ct.predictions import read_predictions
+        from napari_ptx.report.gland_source import changed_since, source_of
         from napari_ptx.study.gland_record import FILE_NAME, GlandRecord
 
         folder = Path(folder).absolute()
@@ -93,7 +94,10 @@ class GlandDesk:
                     "drop its label maps on the window. 'napari-ptx ct evaluate' compares it "
                     "with labels."
                 )
-            record = GlandRecord.open(folder / FILE_NAME, source=_source(predictions))
+            record = GlandRecord.open(folder / FILE_NAME, source=source_of(folder, predictions))
+            if words := changed_since(folder, record):
+                record.close()
+                raise PtxError(words)
         except PtxError as error:
             show_error(str(error))
             return False
@@ -182,14 +186,6 @@ class GlandDesk:
         if self.record is not None:
             self.record.close()
         self.folder = self.cohort = self.predictions = self.record = self.patient = None
-
-
-def _source(predictions: Predictions) -> dict[str, Any]:
-    """Say what a new record is about."""
-    return {
-        "model": predictions.about.get("model"),
-        "note": str(predictions.about.get("note") or ""),
-    }
 
 
 def _cohort_of(folder: Path, predictions: Predictions) -> Path | None:

@@ -23,6 +23,7 @@ from napari_ptx.ct.space import ball_diameter, measure, positions
 from napari_ptx.errors import PtxError
 from napari_ptx.image import Image, read_image, write_nifti
 from napari_ptx.learn.manifest import file_sha256
+from napari_ptx.report.gland_source import changed_since
 from napari_ptx.study.gland_record import FILE_NAME, Decision, GlandRecord
 from napari_ptx.study.types import Problem
 
@@ -383,6 +384,8 @@ def check_review(folder: str | Path) -> tuple[Problem, ...]:
     folder = Path(folder).absolute()
     with open_record(folder) as record:
         problems = list(record.verify())
+        if words := changed_since(folder, record):
+            problems.append(Problem("candidates", None, words))
         for row in record.decisions:
             if row.kind not in ("added", "edited") or not isinstance(row.value, dict):
                 continue

@@ -104,6 +104,11 @@ class GlandRecord:
 
     Every decision is on the disk when the method returns. Two windows may have one record
     open: ``refresh`` reads what the other one added.
+
+    Attributes
+    ----------
+    source
+        What was said of it when it was made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -111,6 +116,7 @@ class GlandRecord:
         self._engine = make_engine(path)
         self._writer = self._engine.execution_options(ptx_write=True)
         self._all: list[Decision] = []
+        self.source: Mapping[str, Any] = {}
 
     @classmethod
     def open(
@@ -138,6 +144,8 @@ class GlandRecord:
         record = cls(path)
         try:
             record._make(source or {}, clock)
+            with connected(record._engine, _WHAT) as connection:
+                record.source = json.loads(connection.scalars(select(_about.c.source)).one())
             record.refresh()
         except BaseException:
             record.close()

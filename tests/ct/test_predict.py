@@ -24,8 +24,9 @@ from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.examine import examine
 from napari_ptx.ct.network import NetworkConfig, build
 from napari_ptx.ct.predict import predict
-from napari_ptx.ct.predictions import read_predictions
+from napari_ptx.ct.predictions import REVIEW, read_predictions, write_predictions
 from napari_ptx.image import read_image, write_nifti
+from napari_ptx.study.gland_record import FILE_NAME, GlandRecord
 
 from .volumes import PATCH, SPACING, balls, write_cohort
 
@@ -291,6 +292,20 @@ def test_one_bad_image_does_not_stop_the_others(cohort, model, tmp_path, capsys)
     table[table["patient"] == "p1"].drop(columns="labels").to_csv(place, index=False)
     with pytest.raises(CtError, match=r"Patient p1: .*cut\.nii\.gz cannot be read"):
         predict(model, place, tmp_path / "none", engine="fp32")
+
+
+def test_a_prediction_with_decisions_on_it_is_not_replaced(cohort, model, tmp_path):
+    """Decisions name candidates by number, which would be others."""
+    assert REVIEW == FILE_NAME
+    out = tmp_path / "out"
+    predictions = predict(model, cohort, out, engine="fp32")
+    before = tables(out)
+    GlandRecord.open(out / FILE_NAME).close()
+    with pytest.raises(CtError, match=r"holds decisions on its candidates \(glands\.review\)"):
+        predict(model, cohort, out, engine="fp32", search="full")
+    with pytest.raises(CtError, match="choose another folder"):
+        write_predictions(out, predictions)
+    assert (tables(out), (out / "prediction.json").is_file()) == (before, True)
 
 
 def test_the_command_tells_who_failed_and_who_was_done(cohort, tmp_path, capsys):

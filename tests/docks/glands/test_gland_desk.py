@@ -11,6 +11,7 @@ import pytest
 
 from napari_ptx.ct.config import ModelSettings
 from napari_ptx.docks.gland_desk import GlandDesk
+from napari_ptx.report.gland_review import check_review
 
 pytestmark = pytest.mark.once
 
@@ -87,3 +88,26 @@ def test_what_is_open_stays_when_another_cannot_be_opened(
     assert desk.cohort is None
     desk.set_cohort(out.parent / "images.csv")
     assert desk.cohort == out.parent / "images.csv"
+
+
+def test_decisions_on_other_candidates_are_not_shown(
+    desk: GlandDesk, out: Path, told: list[str]
+) -> None:
+    """A decision names a candidate by its number: in another table it would be another one."""
+    desk.open(out)
+    desk.set_who("Ada")
+    desk.decide("P1", "candidate", "1", "accepted")
+    desk.close()
+    table = out / "candidates.csv"
+    before = table.read_bytes()
+    lines = before.splitlines(keepends=True)
+    table.write_bytes(b"".join(lines[:-1]))
+    assert not desk.open(out)
+    assert "are not those that glands.review has decisions on" in told[0]
+    problems = [problem.text for problem in check_review(out)]
+    assert len(problems) == 1
+    assert "put the table back as it was" in problems[0]
+    table.write_bytes(before)
+    assert desk.open(out)
+    assert desk.record.current("candidate")["P1", "1"].value == "accepted"
+    assert check_review(out) == ()
