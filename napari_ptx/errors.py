@@ -1,7 +1,8 @@
-"""The one base of errors that a user can mend."""
+"""The one base of errors that a user can mend, and what the system refuses."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 
 
@@ -35,3 +36,29 @@ class PtxError(Exception):
 
     def __str__(self) -> str:
         return "\n  ".join((self.message, *self.details))
+
+
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.EEXIST, errno.ENOTDIR),
+    *(errno.EISDIR, errno.ENAMETOOLONG, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBUSY),
+}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def refused_by_system(error: BaseException) -> str:
+    """Say in a sentence what the system refused: a folder, a disk, rights; "" for other errors.
+
+    Where work writes many files it cannot foresee which of them; what is caught here is not a
+    fault of the program.
+    """
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return ""
+    if error.errno in _FULL:
+        place = f" with {error.filename}" if error.filename else ""
+        return f"The disk{place} is full ({error.strerror}); make room, and try again."
+    if not error.filename:
+        return ""
+    return (
+        f"{error.filename} cannot be read or written ({error.strerror}); check the path and your "
+        "rights to it, or choose another."
+    )

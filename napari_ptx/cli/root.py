@@ -20,7 +20,7 @@ from napari_ptx.cli import (
     study,
     us,
 )
-from napari_ptx.errors import PtxError
+from napari_ptx.errors import PtxError, refused_by_system
 
 app = typer.Typer(
     name="napari-ptx",
@@ -81,17 +81,23 @@ def run(arguments: Sequence[str]) -> int:
     try:
         status = app(args=list(arguments), standalone_mode=False)
     except (PtxError, StatsError) as error:
-        Console(stderr=True, soft_wrap=True).print(f"Error: {error}", markup=False, highlight=False)
-        return 2
+        return _told(str(error))
     except typer.Abort:
         Console(stderr=True).print("Stopped.")
         return 130
     # Usage errors carry their own text; typer vendors click, so they are
     # known by what they can do, not by an import of click. Others go on.
     except Exception as error:
+        if sentence := refused_by_system(error):
+            return _told(sentence)
         show = getattr(error, "show", None)
         if show is None:
             raise
         show()
         return int(getattr(error, "exit_code", 2))
     return status if isinstance(status, int) else 0
+
+
+def _told(sentence: str) -> int:
+    Console(stderr=True, soft_wrap=True).print(f"Error: {sentence}", markup=False, highlight=False)
+    return 2

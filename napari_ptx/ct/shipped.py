@@ -31,4 +31,6 @@ def shipped_models(folder: Path = FOLDER) -> dict[str, Path]:
 def find_model(named: str | Path) -> Path:
     """Give the folder of a model: itself, or the one that comes with the package by its name."""
     place = Path(named)
-    return FOLDER / place.name if not place.exists() and place.parent == Path() else place
+    shipped = FOLDER / place.name
+    named_only = not place.exists() and place.parent == Path()
+    return shipped if named_only and shipped.is_dir() else place

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import napari_ptx
 from napari_ptx.cli import doctor, launch
 from napari_ptx.cli.root import run
+from napari_ptx.errors import refused_by_system
 
 
 def command(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -38,6 +40,37 @@ def test_expected_error_is_one_sentence_on_standard_error_and_status_2(tmp_path:
     assert "none.ptx" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("Error: ")
+
+
+def test_what_the_system_refuses_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Folders that cannot be: a file stands there, or nothing may be written."""
+    table = tmp_path / "cohort.csv"
+    image = Path("a.nii.gz")
+    table.write_text(f"patient,phase,image\nP1,plain,{image}\n", encoding="utf-8")
+    (tmp_path / image).write_bytes(b"-")
+    for out in (table, table / "below"):
+        assert run(["ct", "register", str(table), "-o", str(out)]) == 2
+        told = capsys.readouterr().err
+        assert told.startswith(f"Error: {out} cannot be read or written (")
+        assert told.endswith("check the path and your rights to it, or choose another.\n")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "No space left", "a.nii"), "The disk with a.nii is full (No spa"),
+        (OSError(errno.ENOSPC, "No space left"), "The disk is full (No space left); make room"),
+        (PermissionError(errno.EACCES, "denied", "/x"), "/x cannot be read or written (denied)"),
+        (OSError(errno.EINVAL, "Invalid argument", "a"), ""),  # likely a fault of ours
+        (OSError("a decoder's"), ""),
+        (ValueError("no"), ""),
+    ],
+)
+def test_only_what_a_user_can_mend_is_the_systems(error: Exception, sentence: str) -> None:
+    assert refused_by_system(error).startswith(sentence)
+    assert bool(refused_by_system(error)) == bool(sentence)
 
 
 def test_wrong_option_is_status_2_without_a_traceback() -> None:

@@ -38,6 +38,7 @@ def test_a_folder_of_that_name_comes_first(tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "light").mkdir()
     assert find_model("light") == Path("light")
     assert find_model(tmp_path / "light") == tmp_path / "light"
+    assert find_model("heavy") == Path("heavy")  # the error names what was given
 
 
 @pytest.fixture(scope="module")
