@@ -24,7 +24,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import IO, Any, BinaryIO
 
-from napari_ptx.errors import PtxError
+from napari_ptx.errors import PtxError, refused_by_system
 
 _HEADER = struct.Struct("<Q")
 
@@ -94,7 +94,7 @@ class Child:
         Raises
         ------
         PtxError
-            As the function raised it.
+            As the function raised it, or a sentence for what the system refused it.
         ChildTimeout, ChildDied, ChildFault
             The call took too long; the process ended; any other exception.
         """
@@ -222,8 +222,11 @@ def _serve(requests: BinaryIO, replies: BinaryIO) -> None:
                 "error",
                 PtxError("There is not enough memory for this; close other programs."),
             )
-        except Exception:  # the parent gets the whole traceback
-            answer = ("fault", traceback.format_exc())
+        except Exception as error:
+            if sentence := refused_by_system(error):
+                answer = ("error", PtxError(sentence))
+            else:  # the parent gets the whole traceback
+                answer = ("fault", traceback.format_exc())
         try:
             _send(replies, answer)
         except (pickle.PicklingError, TypeError, AttributeError):

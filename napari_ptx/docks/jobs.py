@@ -20,7 +20,7 @@ from qtpy.QtCore import QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_ptx.child import Child, ChildDied
-from napari_ptx.errors import PtxError, refused_by_system
+from napari_ptx.errors import PtxError
 
 _POLL_MS = 40
 _ESTIMATE_AFTER = 2.0  # seconds before the time left means anything
@@ -246,11 +246,10 @@ def _time_left(elapsed: float, done: int, total: int) -> str:
 
 def _tell(error: Exception, quiet: bool) -> str:
     """Notify the user of an error and give its sentence."""
-    expected = str(error) if isinstance(error, PtxError) else refused_by_system(error)
-    if expected:
+    if isinstance(error, PtxError):
         if not quiet:
-            show_error(expected)
-        return expected
+            show_error(str(error))
+        return str(error)
     if isinstance(error, ChildDied):
         sentence = "The computation ended unexpectedly, perhaps for lack of memory; try it again."
         show_error(sentence)

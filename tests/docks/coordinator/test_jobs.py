@@ -82,6 +82,15 @@ def test_a_fault_keeps_its_traceback(bar: JobBar, qtbot, told: list[str]) -> Non
     assert any("ZeroDivisionError" in message and "Traceback" in message for message in told)
 
 
+def test_what_the_system_refuses_is_a_sentence(
+    bar: JobBar, qtbot, told: list[str], tmp_path
+) -> None:
+    with qtbot.waitSignal(bar.stopped, timeout=20_000) as caught:
+        bar.start("make", "Trying", f"{WORK}:make_folder", str(tmp_path))
+    assert caught.args[1].startswith(f"{tmp_path} cannot be read or written (File exists)")
+    assert told == [f"ERROR: {caught.args[1]}"]
+
+
 def test_a_crash_leaves_the_app_up(bar: JobBar, qtbot, told: list[str]) -> None:
     with qtbot.waitSignal(bar.stopped, timeout=20_000) as caught:
         bar.start("crash", "Trying", f"{WORK}:crash")

@@ -31,5 +31,9 @@ def fail(progress: Progress) -> None:
     raise ZeroDivisionError("a fault of the program")
 
 
+def make_folder(path: str, progress: Progress) -> None:
+    os.mkdir(path)  # noqa: PTH102
+
+
 def crash(progress: Progress) -> None:
     os.abort()
