@@ -7,7 +7,7 @@
     <patient>_candidates.nii.gz  the candidates' numbers, on the grid of the plain image
     <patient>_chance.nii.gz      probabilities in 1/255, on the same grid, where they were kept
     prediction.json              model, configuration, hashes, registration residuals
-    work.part/                   the patients so far, until all are done (``unfinished``)
+    patients.part/               the patients so far, until all are done (``unfinished``)
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from napari_ptx.image.volume import volume_sha256
 from napari_ptx.learn.manifest import file_sha256, write_text
 from napari_ptx.learn.results import plain
 
-WORK = "work.part"
-"""The folder, within that of the results."""
+WORK = "patients.part"
+"""The folder, within that of the results; not that of a training (``fit.WORK``), which a
+prediction into a wrong folder must not remove."""
 
 _KEY = "made_by.key"
 

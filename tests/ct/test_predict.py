@@ -22,6 +22,7 @@ from napari_ptx.ct.data import read_exams
 from napari_ptx.ct.engine import Engine
 from napari_ptx.ct.errors import CtError
 from napari_ptx.ct.examine import examine
+from napari_ptx.ct.fit import WORK as FIT_WORK
 from napari_ptx.ct.network import NetworkConfig, build
 from napari_ptx.ct.predict import predict
 from napari_ptx.ct.predictions import REVIEW, read_predictions, write_predictions
@@ -220,6 +221,9 @@ def stop_at_second(_done, _of, words):
 def test_a_stopped_prediction_goes_on(cohort, model, tmp_path):
     predict(model, cohort, tmp_path / "whole", engine="fp32")
     out = tmp_path / "out"
+    checkpoint = out / FIT_WORK / "last.safetensors"  # of a training that was stopped there
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_bytes(b"-")
     with pytest.raises(Stopped):
         predict(model, cohort, out, engine="fp32", progress=stop_at_second)
     with pytest.raises(CtError, match=r"holds no prediction\.json"):
@@ -230,9 +234,10 @@ def test_a_stopped_prediction_goes_on(cohort, model, tmp_path):
     assert not any("p0" in text and patch for patch, _, text in words)
     assert any("p1" in text and patch for patch, _, text in words)
     assert tables(out) == tables(tmp_path / "whole")
-    assert not (out / "work.part").exists()
+    assert not (out / "patients.part").exists()
     # What is whole is made anew.
     assert predict(model, cohort, out, engine="fp32").about["taken_over"] == []
+    assert checkpoint.is_file()
 
 
 @pytest.mark.parametrize("what", ["search", "model", "map", "image", "record", "chance"])
@@ -248,7 +253,7 @@ def test_nothing_is_taken_over_that_would_be_another(cohort, model, tmp_path, wh
     if what == "model":
         model = replace(model, sha256="0" * 64)
     elif what == "record":
-        path = out / "work.part" / "p0.json"
+        path = out / "patients.part" / "p0.json"
         path.write_text(path.read_text()[:-20])
     elif what in ("map", "image"):
         path = out / "p0_candidates.nii.gz" if what == "map" else tmp_path / table["image"][0]
