@@ -160,7 +160,7 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
     ------
     CtError
         If a patient was not examined, a code cannot be a file's name, or the folder cannot be
-        written, or holds decisions on other candidates.
+        written, or holds a review.
     """
     place = Path(folder)
     refuse_reviewed(place)
@@ -206,7 +206,9 @@ def write_predictions(folder: str | Path, predictions: Predictions) -> tuple[Pat
 
 
 def refuse_reviewed(folder: Path) -> None:
-    """Refuse a folder with decisions on its candidates: they would be about others.
+    """Refuse a folder with a review of its candidates: decisions would be about others.
+
+    A review is begun when the folder is opened in the Glands dock, and may be open there.
 
     Raises
     ------
@@ -214,8 +216,8 @@ def refuse_reviewed(folder: Path) -> None:
     """
     if (folder / REVIEW).exists():
         raise CtError(
-            f"{folder} holds decisions on its candidates ({REVIEW}), which would then be about "
-            "others; choose another folder."
+            f"{folder} holds a review of its candidates ({REVIEW}), whose decisions would then be "
+            f"about others; choose another folder, or move {REVIEW} away."
         )
 
 

@@ -43,7 +43,7 @@ def changed_since(folder: Path, record: GlandRecord) -> str:
     if same:
         return ""
     return (
-        f"The candidates in {folder / CANDIDATES} are not those that {record.path.name} has "
-        f"decisions on; put the table back as it was, or move {record.path.name} away to begin "
-        "another review."
+        f"The candidates in {folder / CANDIDATES} are not those that {record.path.name} was begun "
+        f"with; put the table back as it was, or move {record.path.name} away to begin another "
+        "review."
     )

@@ -306,7 +306,7 @@ def test_a_prediction_with_decisions_on_it_is_not_replaced(cohort, model, tmp_pa
     predictions = predict(model, cohort, out, engine="fp32")
     before = tables(out)
     GlandRecord.open(out / FILE_NAME).close()
-    with pytest.raises(CtError, match=r"holds decisions on its candidates \(glands\.review\)"):
+    with pytest.raises(CtError, match=r"holds a review of its candidates \(glands\.review\)"):
         predict(model, cohort, out, engine="fp32", search="full")
     with pytest.raises(CtError, match="choose another folder"):
         write_predictions(out, predictions)

@@ -103,7 +103,7 @@ def test_decisions_on_other_candidates_are_not_shown(
     lines = before.splitlines(keepends=True)
     table.write_bytes(b"".join(lines[:-1]))
     assert not desk.open(out)
-    assert "are not those that glands.review has decisions on" in told[0]
+    assert "are not those that glands.review was begun with" in told[0]
     problems = [problem.text for problem in check_review(out)]
     assert len(problems) == 1
     assert "put the table back as it was" in problems[0]
